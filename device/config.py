@@ -1,0 +1,181 @@
+"""The configuration: one TOML file, every key optional, every default explained in ``config.example.toml``.
+
+The models below are the schema. Reading, checking across sections, and telling a person what is
+wrong with which line is ``device.config_file``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Pin = Annotated[int, Field(ge=2, le=27, description="BCM number of a header pin")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Paths(Section):
+    """Where state lives. Relative paths are taken from the folder of the configuration file."""
+
+    state_dir: Path = Path("~/.local/state/legpress")
+    """Database, replays, crash reports."""
+    runtime_dir: Path = Path("~/.cache/legpress/run")
+    """Sockets; emptied at a reboot."""
+    model_dir: Path = Path("~/.cache/legpress/models")
+
+
+class Machine(Section):
+    name: str = "Leg press 1"
+    load_limit_kg: Annotated[float, Field(gt=0, le=1000)] = 400.0
+    seat_notches_m: tuple[float, ...] = (0.0, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30)
+    """Seat position of notch 1, 2, ... (m from the first)."""
+    seat_notch_tolerance_m: Annotated[float, Field(gt=0, le=0.05)] = 0.012
+    units: Literal["kg", "lb"] = "kg"
+
+
+class Pins(Section):
+    factory: Literal["lgpio", "mock"] = "lgpio"
+    """``mock`` only together with [simulation]; never chosen by itself."""
+    load_data: Pin = 5
+    load_clock: Pin = 6
+    seat_spi_clock: Pin = 11
+    seat_spi_mosi: Pin = 10
+    seat_spi_miso: Pin = 9
+    seat_spi_select: Pin = 8
+    buzzer: Pin = 18
+    light_red: Pin = 17
+    light_green: Pin = 27
+    light_blue: Pin = 22
+    button: Pin = 23
+
+
+class Load(Section):
+    """HX711 on the load cell."""
+
+    location: Literal["plate", "stack"] = "plate"
+    channel_gain: Literal["a128", "a64", "b32"] = "a128"
+    samples_per_s: Literal[10, 80] = 80
+    counts_per_kg: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
+    """From ``legpress calibrate load``; None: load unknown, treated as heavy."""
+    tare_counts: int = 0
+    rail_deg: Annotated[float, Field(ge=0, le=90)] = 45.0
+    """Angle of the rails above the floor; enters where the cell sits under the plate."""
+
+
+class Seat(Section):
+    """Linear potentiometer on channel 0 of an MCP3008."""
+
+    channel: Annotated[int, Field(ge=0, le=7)] = 0
+    reading_at_first: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Fraction of full scale at notch 1."""
+    reading_at_last: Annotated[float, Field(ge=0, le=1)] = 0.95
+    max_rate_m_s: Annotated[float, Field(gt=0, le=5)] = 1.5
+
+
+class Camera(Section):
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,20}$")] = "side"
+    source: Literal["picamera2", "clip", "scenario"] = "picamera2"
+    index: Annotated[int, Field(ge=0, le=3)] = 0
+    clip: Path | None = None
+    calibration: Path | None = None
+    """From ``legpress calibrate camera``; without one no posture is judged."""
+    model: Literal["lite", "full", "heavy"] = "full"
+
+
+class Band(Section):
+    low: Annotated[float, Field(ge=0, le=1)]
+    high: Annotated[float, Field(ge=0, le=1)]
+
+
+class Goals(Section):
+    """Foot placement wanted by each goal: 0 = the plate's top edge, 1 = its bottom edge (ours)."""
+
+    glutes: Band = Band(low=0.10, high=0.40)
+    balanced: Band = Band(low=0.35, high=0.60)
+    quads: Band = Band(low=0.55, high=0.85)
+    warm_up: Band = Band(low=0.35, high=0.60)
+
+
+class Hysteresis(Section):
+    """A fault that begins at ``onset`` held for ``dwell_s``, and ends at ``release``."""
+
+    onset: float
+    release: float
+    dwell_s: Annotated[float, Field(ge=0, le=5)] = 0.1
+    enabled: bool = True
+
+
+class Severe(Hysteresis):
+    """As above, and high priority from ``high``, or from ``high_heavy`` under heavy load."""
+
+    high: float
+    high_heavy: float
+
+
+class Faults(Section):
+    """Thresholds. All are ours where docs/accuracy.md names no source."""
+
+    back_rounding_deg: Severe = Severe(onset=9, release=6, high=18, high_heavy=12)
+    back_arching_deg: Hysteresis = Hysteresis(onset=7, release=4)
+    knee_valgus_deg: Severe = Severe(onset=7, release=4, high=14, high_heavy=10)
+    knee_lockout_deg: Hysteresis = Hysteresis(onset=5, release=8)
+    """Knee flexion: below ``onset``, released above ``release``."""
+    hips_forward_m: Hysteresis = Hysteresis(onset=0.04, release=0.025, dwell_s=0.5)
+    heel_lift_deg: Hysteresis = Hysteresis(onset=8, release=5, dwell_s=0.3)
+    fast_drop_s: Annotated[float, Field(gt=0, le=5)] = 0.8
+    fast_drop_m_s: Annotated[float, Field(gt=0, le=5)] = 0.8
+    partial_depth_deg: Annotated[float, Field(gt=0, le=150)] = 70.0
+    feet_mismatch: Annotated[float, Field(gt=0, le=1)] = 0.05
+    feet_mismatch_dwell_s: Annotated[float, Field(ge=0, le=10)] = 1.0
+    seat_misfit_deg: Annotated[float, Field(gt=0, le=150)] = 90.0
+    """Knee flexion before which rounding must not begin."""
+    seat_unlocked_dwell_s: Annotated[float, Field(ge=0, le=5)] = 0.2
+    heavy_fraction: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Heavy = over this share of the member's usual working load, or unknown."""
+    guest_margin: Annotated[float, Field(ge=1, le=3)] = 1.35
+    """A guest without a neutral is judged with limits this many times wider."""
+    pose_stale_s: Annotated[float, Field(gt=0, le=10)] = 1.0
+
+
+class Cueing(Section):
+    coaching_per_rep: Annotated[int, Field(ge=0, le=5)] = 1
+    confirmation_s: Annotated[float, Field(gt=0, le=10)] = 2.0
+    acknowledge_s: Annotated[float, Field(gt=0, le=120)] = 60.0
+    """How long the button silences medium and low sounds (IEC 60601-1-8: at most 120 s)."""
+    set_ends_after_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """Rest with the carriage up and no rep begun that ends a set."""
+    load_taken_kg: Annotated[float, Field(gt=0, le=50)] = 5.0
+    """A seated lifter has taken the load above this."""
+
+
+class Web(Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    threads: Annotated[int, Field(ge=4, le=128)] = 16
+    event_streams: Annotated[int, Field(ge=1, le=512)] = 64
+    session_hours: Annotated[float, Field(gt=0, le=168)] = 12.0
+
+
+class Simulation(Section):
+    """The virtual leg press. Only takes effect where it is named."""
+
+    scenario: Literal["clean", "rounding", "valgus", "mixed"] | None = None
+    once: bool = False
+
+
+class Config(Section):
+    paths: Paths = Paths()
+    machine: Machine = Machine()
+    pins: Pins = Pins()
+    load: Load = Load()
+    seat: Seat = Seat()
+    cameras: tuple[Camera, ...] = (Camera(),)
+    goals: Goals = Goals()
+    faults: Faults = Faults()
+    cueing: Cueing = Cueing()
+    web: Web = Web()
+    simulation: Simulation = Simulation()

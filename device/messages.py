@@ -1,0 +1,323 @@
+"""The records that the three processes exchange: frozen, typed, versioned.
+
+Every time is ``time.monotonic()`` of the one machine that all three run on, in seconds, unless the
+name says otherwise (``*_utc`` is an ISO-8601 string for people and the database). ``None`` means
+unknown: not seen well enough, stale or never measured. It never means zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+SCHEMA_VERSION = 1
+
+Side = Literal["left", "right"]
+View = Literal["side", "front", "oblique"]
+Goal = Literal["glutes", "quads", "balanced", "warm_up"]
+Priority = Literal["high", "medium", "low"]
+Health = Literal["ok", "degraded", "failed"]
+Colour = Literal["off", "green", "amber", "red", "blue"]
+
+FaultKind = Literal[
+    "back_rounding",
+    "back_arching",
+    "knee_valgus",
+    "knee_lockout",
+    "hips_forward",
+    "heel_lift",
+    "fast_drop",
+    "partial_depth",
+    "feet_mismatch",
+    "seat_misfit",
+    "seat_unlocked",
+    "overload",
+    "load_dropped",
+]
+
+Measure = Literal[
+    "knee_flexion",
+    "valgus",
+    "lumbar_flexion",
+    "hip_slide",
+    "foot_placement",
+    "heel_lift",
+    "carriage",
+]
+
+ConditionKind = Literal[
+    "camera_lost",
+    "camera_moved",
+    "camera_dark",
+    "vision_lost",
+    "nobody_in_view",
+    "load_failed",
+    "load_stale",
+    "load_uncalibrated",
+    "seat_failed",
+    "seat_stale",
+    "camera_uncalibrated",
+    "store_failed",
+    "out_of_order",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Sided:
+    """One value per leg, the lifter's own left and right."""
+
+    left: float | None = None
+    right: float | None = None
+
+    def of(self, side: Side) -> float | None:
+        return self.left if side == "left" else self.right
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatus:
+    """How one camera is doing. ``view`` decides what it can check."""
+
+    name: str
+    view: View
+    condition: Literal["ok", "lost", "dark", "moved", "nobody"]
+    frames_per_s: float
+    dropped: int
+    age_s: float
+    """Age of the newest frame when the sample was made."""
+
+
+Point = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PoseSample:
+    """What the cameras say about one moment: vision -> device, one per processed frame.
+
+    Angles in degrees, lengths in metres, machine frame (x to the lifter's left, y backwards, z up).
+    Measures here are the fit's own, against the calibrated machine; the contrast with the member's
+    neutral is made in ``device.core.posture``, from these and ``cues``.
+    """
+
+    seq: int
+    t_s: float
+    """When the newest frame was exposed."""
+    person: bool
+    cameras: tuple[CameraStatus, ...]
+    checks: tuple[Measure, ...] = ()
+    """What these cameras can check at all, the failed ones left out."""
+    knee_flexion_deg: Sided = Sided()
+    """0 = straight."""
+    hip_flexion_deg: Sided = Sided()
+    valgus_deg: Sided = Sided()
+    """asin(medial distance of the knee from the hip-ankle line / thigh length), + = inwards."""
+    lumbar_flexion_deg: float | None = None
+    """Pelvis against thorax, + = rounding, - = arching."""
+    pelvis_lift_m: float | None = None
+    pelvis_offpad_m: float | None = None
+    hip_slide_m: float | None = None
+    """Hips forward on the seat, against the calibrated pad."""
+    foot_placement: Sided = Sided()
+    """Middle of the sole: 0 = top edge of the plate, 1 = bottom edge."""
+    stance_m: float | None = None
+    heel_lift_deg: Sided = Sided()
+    carriage_m: float | None = None
+    """Plate position along the rail from its calibrated rest, + = lowered towards the lifter."""
+    standard_error: dict[str, float] = field(default_factory=dict)
+    """By measure name (``valgus_left_deg``, ``lumbar_flexion_deg``, ...), same unit as the measure."""
+    cues: dict[str, float] = field(default_factory=dict)
+    """Further raw evidence that ``device.core.posture`` contrasts with the member's neutral."""
+    figure: dict[str, Point] = field(default_factory=dict)
+    """Fitted joints for drawing, by name (``hip_left``, ``knee_right``, ``plate_top``, ``pad_bottom``, ...)."""
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSample:
+    """One reading of the load path. ``kg`` is None while uncalibrated or when the reading is bad."""
+
+    t_s: float
+    raw: int | None
+    kg: float | None
+    quality: Literal["ok", "rejected", "stale", "saturated", "uncalibrated", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SeatSample:
+    """One reading of the seat. ``notch`` is None between notches."""
+
+    t_s: float
+    position_m: float | None
+    notch: int | None
+    quality: Literal["ok", "between", "open", "short", "jump", "stale", "uncalibrated", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonPressed:
+    t_s: float
+    held: bool = False
+    """True for a long press (help call); False for a short one (acknowledge, else next goal)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A wish from the kiosk, staff or a test: web_ui -> device. Answered by ``CommandReply``."""
+
+    name: Literal["goal", "acknowledge", "tag", "help", "enrol", "tare", "shutdown_demo"]
+    value: str | None = None
+    id: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class CommandReply:
+    id: str
+    ok: bool
+    error: str | None = None
+    """One sentence for the person who asked: what is wrong, what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something about the system itself that limits the form check, in force now."""
+
+    kind: ConditionKind
+    detail: str
+    """One sentence: what is wrong and what to do."""
+    since_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """The one warning that the member sees and hears now (the most urgent of all active faults)."""
+
+    kind: FaultKind
+    side: Side | None
+    priority: Priority
+    sentence: str
+    since_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RepMark:
+    """One finished rep, for the bar on the kiosk."""
+
+    number: int
+    verdict: Literal["good", "fault", "uncertain"]
+    rom_m: float | None
+    faults: tuple[FaultKind, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetProgress:
+    number: int
+    reps: tuple[RepMark, ...] = ()
+    rep_phase: Literal["top", "eccentric", "bottom", "concentric"] = "top"
+    depth: float | None = None
+    """0 at the top, 1 at the depth of this set's deepest rep (or the neutral's)."""
+    phase_elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveState:
+    """The whole truth about now: device -> web_ui, on every change and at least twice a second."""
+
+    seq: int
+    t_s: float
+    time_utc: str
+    phase: Literal["idle", "enrolment", "seated", "ready", "lifting", "rest", "out_of_order"]
+    form_check: bool
+    """True while at least one posture check runs on fresh data."""
+    checks: tuple[Measure, ...]
+    """What is being checked right now; what is missing must be said."""
+    conditions: tuple[Condition, ...]
+    warning: Warning | None
+    active_faults: tuple[Warning, ...]
+    confirmation: str | None
+    """Shown for two seconds after a fault was corrected: "Good - knees in line"."""
+    advice: tuple[str, ...]
+    """Coaching for the moment (brace cue, seat, feet, next set); at most two, most useful first."""
+    goal: Goal
+    goal_band: tuple[float, float]
+    """Foot placement wanted by the goal."""
+    member: str | None
+    """Opaque tag, None = guest."""
+    enrolled: bool
+    enrolment_reps_left: int
+    load_kg: float | None
+    load_quality: str
+    seat_notch: int | None
+    seat_quality: str
+    set: SetProgress | None
+    rest_elapsed_s: float | None
+    knee_flexion_deg: Sided
+    valgus_deg: Sided
+    lumbar_flexion_deg: float | None
+    foot_placement: Sided
+    figure: dict[str, Point]
+    cameras: tuple[CameraStatus, ...]
+    pose_age_s: float | None
+    light: Colour
+    sound: str | None
+    """Name of the sound pattern playing, None = silent."""
+    help_called: bool
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class RepRecord:
+    """One finished rep as stored and as published."""
+
+    set_id: str
+    number: int
+    t_start_s: float
+    t_bottom_s: float
+    t_end_s: float
+    started_utc: str
+    rom_m: float | None
+    min_knee_flexion_deg: float | None
+    max_knee_flexion_deg: float | None
+    eccentric_s: float
+    concentric_s: float
+    peak_load_kg: float | None
+    mean_speed_m_s: float | None
+    peak_speed_m_s: float | None
+    mean_power_w: float | None
+    worst_valgus_left_deg: float | None
+    worst_valgus_right_deg: float | None
+    worst_rounding_deg: float | None
+    worst_arching_deg: float | None
+    verdict: Literal["good", "fault", "uncertain"]
+    faults: tuple[FaultKind, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetRecord:
+    set_id: str
+    member: str | None
+    goal: Goal
+    started_utc: str
+    ended_utc: str | None
+    load_kg: float | None
+    seat_notch: int | None
+    reps: int
+    enrolled: bool
+    enrolment: bool = False
+    """True for the two neutral reps themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRecord:
+    """One fault from onset to release. Published at onset (``t_end_s`` None) and at release."""
+
+    alert_id: str
+    set_id: str | None
+    rep_number: int | None
+    kind: FaultKind
+    side: Side | None
+    priority: Priority
+    t_start_s: float
+    t_end_s: float | None
+    started_utc: str
+    peak: float
+    """Largest magnitude, in the unit of the fault's threshold."""
+    sentence: str

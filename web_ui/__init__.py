@@ -1,0 +1,1 @@
+"""The member's kiosk page and the staff's dashboard; owns no truth."""
