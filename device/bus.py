@@ -1,0 +1,257 @@
+"""How records travel between the three processes: JSON over ZeroMQ on ``ipc://`` sockets.
+
+vision binds ``pose``, device binds ``live`` and ``command``; whoever connects may come and go. Each
+message is two frames: the record's type name and its JSON. What does not validate is counted and
+dropped, never half believed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import uuid
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+import pydantic_core
+import zmq
+from pydantic import TypeAdapter, ValidationError
+
+from device.messages import (
+    SCHEMA_VERSION,
+    AlertRecord,
+    Command,
+    CommandReply,
+    LiveState,
+    PoseSample,
+    RepRecord,
+    SetRecord,
+)
+
+Record: TypeAlias = PoseSample | LiveState | RepRecord | SetRecord | AlertRecord | Command | CommandReply
+Item = TypeVar("Item")
+Channel = Literal["pose", "live", "command"]
+
+_ADAPTERS: dict[bytes, TypeAdapter[Record]] = {
+    cls.__name__.encode(): TypeAdapter(cls)
+    for cls in (PoseSample, LiveState, RepRecord, SetRecord, AlertRecord, Command, CommandReply)
+}
+_LONGEST_SOCKET_PATH = 107
+"""sun_path of a Unix socket holds 108 bytes with its terminator."""
+_HIGH_WATER_MARK = 200
+"""Messages kept for a slow reader (10 s of poses); beyond that they are dropped and show as gaps."""
+
+
+class BusError(RuntimeError):
+    """A socket could not be made or a peer did not answer; the text says which and what to do."""
+
+
+class MessageError(ValueError):
+    """Bytes that are no record of ours; the text says why."""
+
+
+def encode(record: Record) -> list[bytes]:
+    name = type(record).__name__.encode()
+    return [name, _ADAPTERS[name].dump_json(record)]
+
+
+def decode(frames: list[bytes]) -> Record:
+    """The record in `frames` (type name, JSON).
+
+    Raises:
+        MessageError: unknown type, not JSON (NaN and Infinity included), a field missing or of the
+            wrong type, or another schema version.
+    """
+    if len(frames) != 2 or frames[0] not in _ADAPTERS:
+        raise MessageError(f"not a known record: {frames[0][:40]!r}" if frames else "empty message")
+    try:
+        record = _ADAPTERS[frames[0]].validate_python(pydantic_core.from_json(frames[1], allow_inf_nan=False))
+    except (ValidationError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise MessageError(f"{frames[0].decode()}: {first}") from error
+    version = getattr(record, "schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise MessageError(f"{frames[0].decode()}: schema version {version}, expected {SCHEMA_VERSION}")
+    return record
+
+
+def address(runtime_dir: Path, channel: Channel) -> str:
+    """The ``ipc://`` address of a channel; makes the folder, readable by its owner and group only.
+
+    Raises:
+        BusError: the folder cannot be made or the path is longer than a Unix socket's may be.
+    """
+    path = runtime_dir / f"{channel}.sock"
+    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+        raise BusError(
+            f"paths.runtime_dir is too long for a socket: {path} ({_LONGEST_SOCKET_PATH} bytes at most); "
+            "choose a shorter one"
+        )
+    try:
+        runtime_dir.mkdir(mode=0o770, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BusError(f"paths.runtime_dir: cannot make {runtime_dir}: {error.strerror}") from error
+    return f"ipc://{path}"
+
+
+def _socket(kind: zmq.SocketType) -> zmq.Socket[bytes]:
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.SNDHWM, _HIGH_WATER_MARK)
+    socket.setsockopt(zmq.RCVHWM, _HIGH_WATER_MARK)
+    return socket
+
+
+def _bind(socket: zmq.Socket[bytes], runtime_dir: Path, channel: Channel) -> None:
+    try:
+        socket.bind(address(runtime_dir, channel))
+    except zmq.ZMQError as error:
+        raise BusError(f"cannot open {runtime_dir / channel}.sock: {error.strerror}") from error
+
+
+class Publisher:
+    """Sends records to whoever listens; never waits."""
+
+    def __init__(self, runtime_dir: Path, channel: Channel) -> None:
+        self._socket = _socket(zmq.SocketType.PUB)
+        _bind(self._socket, runtime_dir, channel)
+
+    def send(self, record: Record) -> None:
+        self._socket.send_multipart(encode(record), flags=zmq.NOBLOCK)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class Subscriber:
+    """Receives records in order; `gaps` counts those lost on the way, `rejected` the malformed."""
+
+    def __init__(self, runtime_dir: Path, channel: Channel) -> None:
+        self.socket = _socket(zmq.SocketType.SUB)
+        self.socket.setsockopt(zmq.SUBSCRIBE, b"")
+        self.socket.connect(address(runtime_dir, channel))
+        self.gaps = 0
+        self.rejected = 0
+        self.last_error = ""
+        self._last_seq: dict[str, int] = {}
+
+    def drain(self) -> Iterator[Record]:
+        """All records waiting now, oldest first; returns at once when there is none."""
+        while True:
+            try:
+                frames = self.socket.recv_multipart(flags=zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                record = decode(frames)
+            except MessageError as error:
+                self.rejected += 1
+                self.last_error = str(error)
+                continue
+            self._count_gap(record)
+            yield record
+
+    def wait(self, timeout_s: float) -> bool:
+        """True when something arrived within `timeout_s`."""
+        return bool(self.socket.poll(round(timeout_s * 1000)))
+
+    def _count_gap(self, record: Record) -> None:
+        seq = getattr(record, "seq", None)
+        if seq is None:
+            return
+        kind = type(record).__name__
+        last = self._last_seq.get(kind)
+        if last is not None and seq > last + 1:
+            self.gaps += seq - last - 1
+        self._last_seq[kind] = seq
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class CommandServer:
+    """The device's end of the command channel: many clients, each answered by its own address."""
+
+    def __init__(self, runtime_dir: Path) -> None:
+        self.socket = _socket(zmq.SocketType.ROUTER)
+        _bind(self.socket, runtime_dir, "command")
+        # a Command's id -> who asked; bounded, for a client may be gone before it is answered
+        self._askers: deque[tuple[str, bytes]] = deque(maxlen=256)
+
+    def drain(self) -> Iterator[Command]:
+        while True:
+            try:
+                sender, *frames = self.socket.recv_multipart(flags=zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                command = decode(frames)
+            except MessageError as error:
+                self._send(sender, CommandReply(id="", ok=False, error=str(error)))
+                continue
+            if not isinstance(command, Command):
+                self._send(sender, CommandReply(id="", ok=False, error=f"not a command: {type(command).__name__}"))
+                continue
+            self._askers.append((command.id, sender))
+            yield command
+
+    def reply(self, reply: CommandReply) -> None:
+        """Answer the client that sent the command with this id; a client that left is forgotten."""
+        for entry in self._askers:
+            if entry[0] == reply.id:
+                self._askers.remove(entry)
+                self._send(entry[1], reply)
+                return
+
+    def _send(self, receiver: bytes, reply: CommandReply) -> None:
+        self.socket.send_multipart([receiver, *encode(reply)], flags=zmq.NOBLOCK)
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def send_command(runtime_dir: Path, command: Command, timeout_s: float = 2.0) -> CommandReply:
+    """Ask the device something and wait for its answer. Safe from any thread.
+
+    Raises:
+        BusError: no answer within `timeout_s`: the device process is not running or is stuck.
+    """
+    if not command.id:
+        command = dataclasses.replace(command, id=uuid.uuid4().hex)
+    socket = _socket(zmq.SocketType.DEALER)
+    try:
+        socket.connect(address(runtime_dir, "command"))
+        socket.send_multipart(encode(command))
+        if not socket.poll(round(timeout_s * 1000)):
+            raise BusError(f"the device process did not answer within {timeout_s:g} s; is 'legpress run device' running?")
+        reply = decode(socket.recv_multipart())
+    finally:
+        socket.close()
+    if not isinstance(reply, CommandReply):
+        raise BusError(f"the device process answered with {type(reply).__name__}, not with a reply")
+    return reply
+
+
+class Mailbox(Generic[Item]):
+    """Items from other threads of this process, with a descriptor that a poller can wait on."""
+
+    def __init__(self) -> None:
+        self._items: deque[Item] = deque(maxlen=1000)
+        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def put(self, item: Item) -> None:
+        self._items.append(item)
+        os.eventfd_write(self.fd, 1)
+
+    def drain(self) -> Iterator[Item]:
+        try:
+            os.eventfd_read(self.fd)
+        except BlockingIOError:
+            return
+        while self._items:
+            yield self._items.popleft()
+
+    def close(self) -> None:
+        os.close(self.fd)
