@@ -17,8 +17,9 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 
 import pydantic_core
 import zmq
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from device import messages
 from device.messages import (
     SCHEMA_VERSION,
     AlertRecord,
@@ -33,6 +34,12 @@ from device.messages import (
 Record: TypeAlias = PoseSample | LiveState | RepRecord | SetRecord | AlertRecord | Command | CommandReply
 Item = TypeVar("Item")
 Channel = Literal["pose", "live", "command"]
+
+_PYDANTIC_CONFIG = "__pydantic_config__"
+for _record in vars(messages).values():
+    if dataclasses.is_dataclass(_record):
+        # a number on the wire is a number: 1e999 would otherwise come in as infinity
+        setattr(_record, _PYDANTIC_CONFIG, ConfigDict(allow_inf_nan=False))
 
 _ADAPTERS: dict[bytes, TypeAdapter[Record]] = {
     cls.__name__.encode(): TypeAdapter(cls)

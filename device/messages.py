@@ -79,7 +79,7 @@ class CameraStatus:
 
     name: str
     view: View
-    condition: Literal["ok", "lost", "dark", "moved", "nobody"]
+    condition: Literal["ok", "lost", "dark", "moved", "nobody", "uncalibrated"]
     frames_per_s: float
     dropped: int
     age_s: float

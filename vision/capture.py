@@ -1,0 +1,175 @@
+"""Two threads a camera: one takes frames as they come, one finds the landmarks in the newest.
+
+Nothing queues. Between the threads lies a slot for one item; what was not fetched in time is
+replaced by the newer one and counted as dropped. A slow model costs frame rate, never freshness.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from vision.frames import Frame, FrameSource, Image, SourceEnded, SourceError
+from vision.landmarks import Landmarks
+
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+_READ_TIMEOUT_S = 0.5
+_REOPEN_AFTER_S = 1.0
+
+
+class Detector(Protocol):
+    """What finds the landmarks; ``vision.landmarks.PoseModel`` is one."""
+
+    def detect(self, image_bgr: Image, t_ms: int) -> Landmarks | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """The landmarks in one frame of one camera; None when the model saw nobody."""
+
+    camera: int
+    frame: Frame
+    landmarks: Landmarks | None
+
+
+class LatestSlots(Generic[Item]):
+    """One place per camera for its newest item; a reader waits for any of them."""
+
+    def __init__(self, cameras: int) -> None:
+        self._items: list[Item | None] = [None] * cameras
+        self._changed = threading.Condition()
+        self._closed = False
+        self.dropped = [0] * cameras
+
+    def put(self, camera: int, item: Item, wait: bool = False) -> None:
+        """Leave `item`; with `wait` only once the one before was fetched (for files, where none may be lost)."""
+        with self._changed:
+            while wait and self._items[camera] is not None and not self._closed:
+                self._changed.wait()
+            if self._items[camera] is not None:
+                self.dropped[camera] += 1
+            self._items[camera] = item
+            self._changed.notify_all()
+
+    def take(self, timeout_s: float, camera: int | None = None) -> Item | None:
+        """The newest item of `camera`, or of the first camera that has one; None after `timeout_s` or when closed."""
+        deadline_s = time.monotonic() + timeout_s
+        wanted = range(len(self._items)) if camera is None else (camera,)
+        with self._changed:
+            while True:
+                for slot in wanted:
+                    item = self._items[slot]
+                    if item is not None:
+                        self._items[slot] = None
+                        self._changed.notify_all()
+                        return item
+                remaining_s = deadline_s - time.monotonic()
+                if remaining_s <= 0 or self._closed:
+                    return None
+                self._changed.wait(remaining_s)
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+class CameraThreads:
+    """Captures and detects for one camera until closed; opens a failed source again every second.
+
+    `lossless` is for measuring on a file: each frame is waited for, none is dropped.
+    """
+
+    def __init__(
+        self,
+        camera: int,
+        name: str,
+        open_source: Callable[[], FrameSource],
+        detector: Detector,
+        out: LatestSlots[Detection],
+        lossless: bool = False,
+    ) -> None:
+        self.name = name
+        self.ended = threading.Event()
+        self.captured = 0
+        self.error: str | None = None
+        """Why the camera gives nothing now, None while it works."""
+        self._camera, self._open, self._detector, self._out = camera, open_source, detector, out
+        self._lossless = lossless
+        self._slot: LatestSlots[Frame] = LatestSlots(1)
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._capture, name=f"{name}-capture", daemon=True),
+            threading.Thread(target=self._detect, name=f"{name}-detect", daemon=True),
+        ]
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were taken but overtaken by a newer one before the model or the fit had time."""
+        return self._slot.dropped[0] + self._out.dropped[self._camera]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        self._stop.set()
+        self._slot.close()
+        self._out.close()
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+    def _capture(self) -> None:
+        while not self._stop.is_set():
+            try:
+                source = self._open()
+            except SourceError as error:
+                self._failed(str(error))
+                self._stop.wait(_REOPEN_AFTER_S)
+                continue
+            try:
+                self._read_until_failure(source)
+            except SourceEnded:
+                self.ended.set()
+                return
+            except SourceError as error:
+                self._failed(str(error))
+                self._stop.wait(_REOPEN_AFTER_S)
+            finally:
+                source.close()
+
+    def _read_until_failure(self, source: FrameSource) -> None:
+        while not self._stop.is_set():
+            frame = source.read(_READ_TIMEOUT_S)
+            if frame is None:
+                self._failed(f"camera {self.name}: no picture for {_READ_TIMEOUT_S:g} s; check its cable")
+                continue
+            if self.error is not None:
+                log.warning("camera %s works again", self.name)
+                self.error = None
+            self.captured += 1
+            self._slot.put(0, frame, wait=self._lossless)
+
+    def _failed(self, reason: str) -> None:
+        if self.error is None:  # one line an outage, not one a second
+            log.error("%s", reason)
+        self.error = reason
+
+    def _detect(self) -> None:
+        while not self._stop.is_set():
+            frame = self._slot.take(_READ_TIMEOUT_S)
+            if frame is None:
+                continue
+            landmarks = self._detector.detect(frame.image_bgr, round(frame.t_s * 1000))
+            self._out.put(self._camera, Detection(self._camera, frame, landmarks), wait=self._lossless)
+
+
+def close_all(cameras: Sequence[CameraThreads]) -> None:
+    for camera in cameras:
+        camera.close()
