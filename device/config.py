@@ -15,7 +15,7 @@ Pin = Annotated[int, Field(ge=2, le=27, description="BCM number of a header pin"
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Paths(Section):

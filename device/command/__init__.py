@@ -1,0 +1,1 @@
+"""The console command ``legpress``: ``main`` is its entry, each further module one command."""

@@ -1,0 +1,148 @@
+"""Rules that hold across keys: what each section allows on its own, but the whole does not."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from device.config import Config, Hysteresis, Pins, Severe
+from device.config_faults import ConfigFault, unit_of
+from device.config_lines import KeyPath
+
+ONSET_LIMITS = {"degrees": (0.5, 60.0), "metres": (0.005, 0.30)}
+"""Ours: an onset outside cannot be meant in that unit (4 for 4 cm would never alarm)."""
+
+FALLING = ("knee_lockout_deg",)
+"""Faults that begin *below* their onset: their release lies above it."""
+
+
+def cross_faults(config: Config) -> list[ConfigFault]:
+    """Every contradiction between keys of a configuration that is valid key by key."""
+    checks = (_pins, _simulation, _cameras, _seat, _load, _goals, _thresholds)
+    return [fault for check in checks for fault in check(config)]
+
+
+def _pins(config: Config) -> Iterator[ConfigFault]:
+    taken: dict[int, str] = {}
+    for name in Pins.model_fields:
+        if name == "factory":
+            continue
+        pin: int = getattr(config.pins, name)
+        if pin in taken:
+            yield ConfigFault(("pins", name), f"= {pin}: taken by pins.{taken[pin]}; each device needs its own pin")
+        else:
+            taken[pin] = name
+
+
+def _simulation(config: Config) -> Iterator[ConfigFault]:
+    scenario = config.simulation.scenario
+    if config.pins.factory == "mock" and scenario is None:
+        yield ConfigFault(
+            ("pins", "factory"),
+            '= "mock": simulated pins need a scenario; '
+            'set [simulation] scenario, or factory = "lgpio" for a real machine',
+        )
+    if config.pins.factory == "lgpio" and scenario is not None:
+        yield ConfigFault(
+            ("simulation", "scenario"),
+            f'= "{scenario}": a scenario needs simulated pins; '
+            'set [pins] factory = "mock", or remove it on a real machine',
+        )
+
+
+def _cameras(config: Config) -> Iterator[ConfigFault]:
+    if len(config.cameras) > 2:
+        yield ConfigFault(("cameras", 2), f"is camera number 3 of {len(config.cameras)}; allowed one or two cameras")
+    names: set[str] = set()
+    indices: set[int] = set()
+    for number, camera in enumerate(config.cameras):
+        at: KeyPath = ("cameras", number)
+        if camera.name in names:
+            yield ConfigFault((*at, "name"), f'= "{camera.name}": another camera has this name; each needs its own')
+        names.add(camera.name)
+        if camera.source == "picamera2":
+            if camera.index in indices:
+                problem = f"= {camera.index}: another camera has this index; allowed 0 to 3, each once"
+                yield ConfigFault((*at, "index"), problem)
+            indices.add(camera.index)
+        if camera.source == "clip" and camera.clip is None:
+            yield ConfigFault((*at, "source"), '= "clip": needs clip = "a video file" beside it')
+        if camera.source != "clip" and camera.clip is not None:
+            problem = f'= "{camera.clip}": only used with source = "clip", but source is "{camera.source}"'
+            yield ConfigFault((*at, "clip"), problem)
+        if camera.source == "scenario" and config.simulation.scenario is None:
+            yield ConfigFault((*at, "source"), '= "scenario": needs [simulation] scenario')
+
+
+def _seat(config: Config) -> Iterator[ConfigFault]:
+    seat, machine = config.seat, config.machine
+    if seat.reading_at_first == seat.reading_at_last:
+        problem = f"= {seat.reading_at_last}: must differ from seat.reading_at_first"
+        yield ConfigFault(("seat", "reading_at_last"), problem)
+    notches = machine.seat_notches_m
+    gaps = [after - before for before, after in itertools.pairwise(notches)]
+    where: KeyPath = ("machine", "seat_notches_m")
+    if not notches:
+        yield ConfigFault(where, "= []: allowed one or more positions in metres, rising")
+    elif any(gap <= 0 for gap in gaps):
+        yield ConfigFault(where, f"= {list(notches)}: must rise from notch to notch (metres)")
+    elif notches[0] < 0 or notches[-1] > 1.5:
+        yield ConfigFault(where, f"= {list(notches)}: allowed 0 to 1.5 (metres from the first notch)")
+    elif gaps and machine.seat_notch_tolerance_m >= min(gaps) / 2:
+        yield ConfigFault(
+            ("machine", "seat_notch_tolerance_m"),
+            f"= {machine.seat_notch_tolerance_m}: notches overlap; "
+            f"allowed below half the smallest gap, {min(gaps) / 2:g} (metres)",
+        )
+
+
+def _load(config: Config) -> Iterator[ConfigFault]:
+    if config.load.counts_per_kg == 0:
+        yield ConfigFault(
+            ("load", "counts_per_kg"),
+            "= 0: would divide by zero; allowed -1e+06 to 1e+06 but 0, from a known weight, or leave the key out",
+        )
+
+
+def _goals(config: Config) -> Iterator[ConfigFault]:
+    for name in type(config.goals).model_fields:
+        band = getattr(config.goals, name)
+        if band.low >= band.high:
+            yield ConfigFault(("goals", name, "low"), f"= {band.low}: must be below goals.{name}.high = {band.high}")
+
+
+def _thresholds(config: Config) -> Iterator[ConfigFault]:
+    for name in type(config.faults).model_fields:
+        fault = getattr(config.faults, name)
+        if isinstance(fault, Hysteresis):
+            yield from _threshold(name, fault)
+
+
+def _threshold(name: str, fault: Hysteresis) -> Iterator[ConfigFault]:
+    at: KeyPath = ("faults", name)
+    unit = unit_of(name) or ""
+    low, high = ONSET_LIMITS[unit]
+    if not low <= fault.onset <= high:
+        yield ConfigFault((*at, "onset"), f"= {fault.onset:g}: allowed {low:g} to {high:g} ({unit})")
+    if name in FALLING:
+        if not fault.onset < fault.release <= high:
+            yield ConfigFault(
+                (*at, "release"),
+                f"= {fault.release:g}: must be above faults.{name}.onset = {fault.onset:g}, at most {high:g} ({unit}): "
+                "this fault begins below its onset",
+            )
+    elif not 0 <= fault.release < fault.onset:
+        yield ConfigFault(
+            (*at, "release"),
+            f"= {fault.release:g}: must be below faults.{name}.onset = {fault.onset:g}, at least 0 ({unit})",
+        )
+    if isinstance(fault, Severe):
+        if fault.high <= fault.onset:
+            problem = f"= {fault.high:g}: must be above faults.{name}.onset = {fault.onset:g} ({unit})"
+            yield ConfigFault((*at, "high"), problem)
+        if not fault.onset <= fault.high_heavy <= fault.high:
+            yield ConfigFault(
+                (*at, "high_heavy"),
+                f"= {fault.high_heavy:g}: allowed from faults.{name}.onset to its high, "
+                f"{fault.onset:g} to {fault.high:g} ({unit})",
+            )
