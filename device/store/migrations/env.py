@@ -1,0 +1,39 @@
+"""Run by Alembic: connects and applies the revisions, each in its own transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Connection, create_engine, event
+
+from device.store.schema import Base
+
+_engine = create_engine(context.config.get_main_option("sqlalchemy.url", ""))
+
+
+@event.listens_for(_engine, "connect")
+def _leave_transactions_to_us(connection: sqlite3.Connection, _record: Any) -> None:
+    # Python's sqlite3 would run CREATE and ALTER outside any transaction: an interrupted
+    # migration would be half applied
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.isolation_level = None
+
+
+@event.listens_for(_engine, "begin")
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+with _engine.connect() as _connection:
+    context.configure(
+        connection=_connection,
+        target_metadata=Base.metadata,
+        render_as_batch=True,  # SQLite changes a table by copying it
+        transactional_ddl=True,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+_engine.dispose()

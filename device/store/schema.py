@@ -1,0 +1,140 @@
+"""The tables, as SQLAlchemy 2 models. Migrations in ``device/store/migrations`` lead to exactly this.
+
+Times are UTC text of fixed width (``2026-11-23T13:18:54.123Z``), so that text order is time order.
+Units stand in the column names. ``NULL`` means unknown, never zero.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, MetaData, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+DATABASE_NAME = "legpress.sqlite3"
+HEAD_REVISION = "0001"
+"""The newest migration. Lets the device see, without Alembic, whether it must migrate."""
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def utc_text(moment: str | datetime) -> str:
+    """A moment as the database keeps it: UTC, milliseconds, fixed width.
+
+    ``moment`` is ISO-8601 text or a datetime; one without a zone is taken as UTC.
+    Raises ValueError for text that is no time.
+    """
+    parsed = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    aware = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    return aware.strftime("%Y-%m-%dT%H:%M:%S.") + f"{aware.microsecond // 1000:03d}Z"
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {dict[str, Any]: JSON, list[str]: JSON}
+
+
+class Member(Base):
+    """A member is an opaque tag; no name is stored."""
+
+    __tablename__ = "members"
+    tag: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_utc: Mapped[str] = mapped_column(String(24))
+
+
+class Neutral(Base):
+    """A clean reference of one member: the newest one counts, older ones are kept for comparison."""
+
+    __tablename__ = "neutrals"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    member: Mapped[str] = mapped_column(ForeignKey("members.tag", ondelete="CASCADE"), index=True)
+    created_utc: Mapped[str] = mapped_column(String(24))
+    goal: Mapped[str | None] = mapped_column(String(16))
+    seat_notch: Mapped[int | None]
+    profile: Mapped[dict[str, Any]]
+
+
+class TrainingSet(Base):
+    """One set; the row exists from its first rep on, ``ended_utc`` comes with its end."""
+
+    __tablename__ = "sets"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    member: Mapped[str | None] = mapped_column(ForeignKey("members.tag", ondelete="CASCADE"), index=True)
+    goal: Mapped[str] = mapped_column(String(16))
+    started_utc: Mapped[str] = mapped_column(String(24))
+    ended_utc: Mapped[str | None] = mapped_column(String(24))
+    load_kg: Mapped[float | None]
+    seat_notch: Mapped[int | None]
+    reps: Mapped[int]
+    enrolled: Mapped[bool]
+    enrolment: Mapped[bool]
+
+    __table_args__ = (Index(None, "started_utc", "id"),)
+
+
+class Rep(Base):
+    __tablename__ = "reps"
+    set_id: Mapped[str] = mapped_column(ForeignKey("sets.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    started_utc: Mapped[str] = mapped_column(String(24), index=True)
+    duration_s: Mapped[float]
+    eccentric_s: Mapped[float]
+    concentric_s: Mapped[float]
+    rom_m: Mapped[float | None]
+    min_knee_flexion_deg: Mapped[float | None]
+    max_knee_flexion_deg: Mapped[float | None]
+    peak_load_kg: Mapped[float | None]
+    mean_speed_m_s: Mapped[float | None]
+    peak_speed_m_s: Mapped[float | None]
+    mean_power_w: Mapped[float | None]
+    worst_valgus_left_deg: Mapped[float | None]
+    worst_valgus_right_deg: Mapped[float | None]
+    worst_rounding_deg: Mapped[float | None]
+    worst_arching_deg: Mapped[float | None]
+    verdict: Mapped[str] = mapped_column(String(10))
+    faults: Mapped[list[str]]
+
+
+class Alert(Base):
+    """One fault from onset to release.
+
+    ``set_id`` is no foreign key on purpose: a fault in a set's first rep is committed before that
+    rep, and so before the set. Deleting a member deletes the alerts of their sets with them.
+    """
+
+    __tablename__ = "alerts"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    set_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    rep_number: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(String(24))
+    side: Mapped[str | None] = mapped_column(String(5))
+    priority: Mapped[str] = mapped_column(String(6))
+    started_utc: Mapped[str] = mapped_column(String(24))
+    duration_s: Mapped[float | None]
+    peak: Mapped[float]
+    sentence: Mapped[str] = mapped_column(String(200))
+
+    __table_args__ = (Index(None, "started_utc", "id"),)
+
+
+class Replay(Base):
+    """Stick figure and curves around an alert: JSON, compressed with zlib. Never an image."""
+
+    __tablename__ = "replays"
+    alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True)
+    created_utc: Mapped[str] = mapped_column(String(24), index=True)
+    frames_zlib: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Meta(Base):
+    """Facts about the database itself, by key."""
+
+    __tablename__ = "meta"
+    key: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(String(200))

@@ -1,0 +1,217 @@
+"""The writer thread: the only place in the product that changes the database.
+
+The device's main loop hands writes over and goes on; a slow, locked or full disk costs it nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError, SQLAlchemyError
+
+from device.messages import AlertRecord, RepRecord, SetRecord
+from device.store import rows
+from device.store.engine import writer_engine
+from device.store.rows import MemberHistory
+
+log = logging.getLogger(__name__)
+
+CAPACITY = 5000
+"""Writes kept while the disk does not take them: hours of training, under 10 MB."""
+REPLAYS_KEPT = 20
+"""Replays among them; the oldest give way first (about 100 kB each)."""
+FIRST_RETRY_S = 0.1
+LONGEST_RETRY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    what: str
+    """For the person who reads the error: "rep 3"."""
+    apply: Callable[[Connection], Callable[[], None] | None]
+    """Does it inside a transaction; may return what to call after the commit."""
+    is_replay: bool = False
+
+
+class StoreWriter:
+    """Takes writes from any thread without waiting; one transaction each, in order.
+
+    ``on_status(ok, detail)`` is called from the writer thread at each change between working and
+    failing. While the database is locked, full or away, writes wait and are tried again; a write
+    that can never succeed is reported and left out.
+    """
+
+    def __init__(self, path: Path, on_status: Callable[[bool, str], None]) -> None:
+        self._engine: Engine = writer_engine(path)
+        self._path = path
+        self._on_status = on_status
+        self._ok = True
+        self._retry_s = FIRST_RETRY_S
+        self._writes: deque[_Write] = deque()
+        self._changed = threading.Condition()
+        self._close_by_s: float | None = None
+        self.dropped = 0
+        """Writes given up since the start: refused by the database, or pushed out of a full queue."""
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def save_rep(self, set_record: SetRecord, rep: RepRecord) -> None:
+        """The rep and its set as it now stands, in one transaction."""
+        self._put(_Write(f"rep {rep.number}", lambda at: rows.write_rep(at, set_record, rep)))
+
+    def save_set(self, set_record: SetRecord) -> None:
+        """The set's row: at its start, its end, or both."""
+        self._put(_Write("the set", lambda at: rows.write_set(at, set_record)))
+
+    def save_alert(self, alert: AlertRecord, replay: Mapping[str, Any] | None = None) -> None:
+        """The alert, at onset and again at release. The replay (plain JSON data) is compressed on the thread."""
+        self._put(_Write(f"alert {alert.kind}", lambda at: rows.write_alert(at, alert)))
+        if replay is not None:
+            self._put(_Write("a replay", lambda at: _save_replay(at, alert, replay), is_replay=True))
+
+    def save_neutral(
+        self,
+        tag: str,
+        profile: Mapping[str, Any],
+        created_utc: str,
+        goal: str | None = None,
+        seat_notch: int | None = None,
+    ) -> None:
+        self._put(
+            _Write("a neutral", lambda at: rows.write_neutral(at, tag, profile, created_utc, goal, seat_notch))
+        )
+
+    def recall_member(self, tag: str, answer: Callable[[MemberHistory], None]) -> None:
+        """Calls ``answer`` on the writer thread with what is known of the member, all earlier writes included."""
+
+        def read(connection: Connection) -> Callable[[], None]:
+            history = rows.recall_member(connection, tag)
+            return lambda: answer(history)
+
+        self._put(_Write("a member's history", read))
+
+    def pending(self) -> int:
+        with self._changed:
+            return len(self._writes)
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Writes what is left, for at most `timeout_s`, and ends the thread."""
+        with self._changed:
+            self._close_by_s = time.monotonic() + timeout_s
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        if self.pending():
+            log.error("%d writes were lost: %s did not take them in time", self.pending(), self._path)
+
+    def work_once(self) -> float | None:
+        """Tries the oldest write. Returns the seconds to wait before trying again; None to go on at once."""
+        with self._changed:
+            if not self._writes:
+                return None
+            write = self._writes[0]
+        try:
+            with self._engine.begin() as connection:
+                committed = write.apply(connection)
+        except (IntegrityError, DataError, ProgrammingError) as error:
+            self._give_up(write, error)
+        except DatabaseError as error:  # locked, full, gone, damaged: may pass
+            return self._postpone(write, error)
+        except (SQLAlchemyError, ValueError, TypeError, OverflowError) as error:
+            self._give_up(write, error)
+        else:
+            self._remove(write)
+            self._report(True, "")
+            self._retry_s = FIRST_RETRY_S
+            if committed is not None:
+                committed()
+        return None
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._writes and self._close_by_s is None:
+                    self._changed.wait()
+                if not self._writes:
+                    break
+            delay_s = self.work_once()
+            if delay_s is not None and not self._wait(delay_s):
+                break
+        self._engine.dispose()
+
+    def _wait(self, delay_s: float) -> bool:
+        """Waits before the next try, shortly when closing; False when there is no time for another."""
+        until_s = time.monotonic() + delay_s
+        with self._changed:
+            while (left_s := until_s - time.monotonic()) > 0 and self._close_by_s is None:
+                self._changed.wait(left_s)
+            if self._close_by_s is None:
+                return True
+            self._changed.wait(min(max(left_s, 0.0), FIRST_RETRY_S))
+            return time.monotonic() < self._close_by_s
+
+    def _put(self, write: _Write) -> None:
+        with self._changed:
+            if write.is_replay and sum(each.is_replay for each in self._writes) >= REPLAYS_KEPT:
+                self._drop_oldest(replays_only=True)
+            if len(self._writes) >= CAPACITY:
+                self._drop_oldest(replays_only=any(each.is_replay for each in self._writes))
+            self._writes.append(write)
+            self._changed.notify_all()
+
+    def _drop_oldest(self, replays_only: bool) -> None:
+        """Caller holds the lock."""
+        for write in self._writes:
+            if write.is_replay or not replays_only:
+                self._writes.remove(write)
+                self.dropped += 1
+                return
+
+    def _remove(self, write: _Write) -> None:
+        with self._changed:
+            if self._writes and self._writes[0] is write:
+                self._writes.popleft()
+
+    def _postpone(self, write: _Write, error: SQLAlchemyError) -> float:
+        reason = _reason(error)
+        self._report(False, f"{write.what} could not be stored ({reason}); trying again")
+        if "full" in reason:
+            with self._changed:
+                while any(each.is_replay for each in self._writes):
+                    self._drop_oldest(replays_only=True)
+        delay_s, self._retry_s = self._retry_s, min(self._retry_s * 2, LONGEST_RETRY_S)
+        return delay_s
+
+    def _give_up(self, write: _Write, error: Exception) -> None:
+        self._remove(write)
+        self.dropped += 1
+        self._report(False, f"{write.what} was refused by the database and left out ({_reason(error)})")
+
+    def _report(self, ok: bool, detail: str) -> None:
+        if ok == self._ok:
+            return
+        self._ok = ok
+        if ok:
+            log.info("the database takes writes again: %s", self._path)
+        else:
+            log.error("%s: %s", self._path, detail)
+        self._on_status(ok, detail)
+
+
+def _save_replay(connection: Connection, alert: AlertRecord, replay: Mapping[str, Any]) -> None:
+    rows.write_replay(connection, alert.alert_id, alert.started_utc, rows.pack_replay(replay))
+
+
+def _reason(error: Exception) -> str:
+    original = getattr(error, "orig", None) or error
+    return str(original).splitlines()[0]
