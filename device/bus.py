@@ -20,6 +20,7 @@ import zmq
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from device import messages
+from device.errors import RunError, UserError
 from device.messages import (
     SCHEMA_VERSION,
     AlertRecord,
@@ -51,11 +52,17 @@ _HIGH_WATER_MARK = 200
 """Messages kept for a slow reader (10 s of poses); beyond that they are dropped and show as gaps."""
 
 
-class BusError(RuntimeError):
-    """A socket could not be made or a peer did not answer; the text says which and what to do."""
+class BusError(RunError):
+    """A peer did not answer; the text says which and what to do."""
 
 
-class MessageError(ValueError):
+class BusPathError(BusError):
+    """A socket could not be made where the configuration wants it."""
+
+    exit_code = 2
+
+
+class MessageError(UserError):
     """Bytes that are no record of ours; the text says why."""
 
 
@@ -88,18 +95,18 @@ def address(runtime_dir: Path, channel: Channel) -> str:
     """The ``ipc://`` address of a channel; makes the folder, readable by its owner and group only.
 
     Raises:
-        BusError: the folder cannot be made or the path is longer than a Unix socket's may be.
+        BusPathError: the folder cannot be made or the path is longer than a Unix socket's may be.
     """
     path = runtime_dir / f"{channel}.sock"
     if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
-        raise BusError(
+        raise BusPathError(
             f"paths.runtime_dir is too long for a socket: {path} ({_LONGEST_SOCKET_PATH} bytes at most); "
             "choose a shorter one"
         )
     try:
         runtime_dir.mkdir(mode=0o770, parents=True, exist_ok=True)
     except OSError as error:
-        raise BusError(f"paths.runtime_dir: cannot make {runtime_dir}: {error.strerror}") from error
+        raise BusPathError(f"paths.runtime_dir: cannot make {runtime_dir}: {error.strerror}") from error
     return f"ipc://{path}"
 
 
@@ -111,19 +118,22 @@ def _socket(kind: zmq.SocketType) -> zmq.Socket[bytes]:
     return socket
 
 
-def _bind(socket: zmq.Socket[bytes], runtime_dir: Path, channel: Channel) -> None:
+def _bound(kind: zmq.SocketType, runtime_dir: Path, channel: Channel) -> zmq.Socket[bytes]:
+    where = address(runtime_dir, channel)
+    socket = _socket(kind)
     try:
-        socket.bind(address(runtime_dir, channel))
+        socket.bind(where)
     except zmq.ZMQError as error:
-        raise BusError(f"cannot open {runtime_dir / channel}.sock: {error.strerror}") from error
+        socket.close()
+        raise BusPathError(f"cannot open {runtime_dir / channel}.sock: {error.strerror}") from error
+    return socket
 
 
 class Publisher:
     """Sends records to whoever listens; never waits."""
 
     def __init__(self, runtime_dir: Path, channel: Channel) -> None:
-        self._socket = _socket(zmq.SocketType.PUB)
-        _bind(self._socket, runtime_dir, channel)
+        self._socket = _bound(zmq.SocketType.PUB, runtime_dir, channel)
 
     def send(self, record: Record) -> None:
         self._socket.send_multipart(encode(record), flags=zmq.NOBLOCK)
@@ -136,9 +146,10 @@ class Subscriber:
     """Receives records in order; `gaps` counts those lost on the way, `rejected` the malformed."""
 
     def __init__(self, runtime_dir: Path, channel: Channel) -> None:
+        where = address(runtime_dir, channel)
         self.socket = _socket(zmq.SocketType.SUB)
         self.socket.setsockopt(zmq.SUBSCRIBE, b"")
-        self.socket.connect(address(runtime_dir, channel))
+        self.socket.connect(where)
         self.gaps = 0
         self.rejected = 0
         self.last_error = ""
@@ -182,8 +193,7 @@ class CommandServer:
     """The device's end of the command channel: many clients, each answered by its own address."""
 
     def __init__(self, runtime_dir: Path) -> None:
-        self.socket = _socket(zmq.SocketType.ROUTER)
-        _bind(self.socket, runtime_dir, "command")
+        self.socket = _bound(zmq.SocketType.ROUTER, runtime_dir, "command")
         # a Command's id -> who asked; bounded, for a client may be gone before it is answered
         self._askers: deque[tuple[str, bytes]] = deque(maxlen=256)
 

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from device.errors import UserError
+
 Image = NDArray[np.uint8]
 """Height x width x 3, blue-green-red, 8 bit: OpenCV's order."""
 
@@ -21,7 +23,7 @@ class Frame:
     """Counts the frames that the camera made; a gap is a frame that nobody saw."""
 
 
-class SourceError(RuntimeError):
+class SourceError(UserError):
     """A camera or clip that cannot be read; one sentence: which one, what is wrong, what to do."""
 
 

@@ -1,0 +1,209 @@
+"""The vision process: cameras to landmarks to posture measures, published as ``PoseSample``.
+
+One loop. It waits for the newest landmarks of any camera, lets the fit speak, and publishes; when
+nothing comes it still says five times a second how the cameras are, so that the device can tell a
+dead camera from a dead process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from device.bus import Publisher
+from device.config import Camera, Config
+from device.messages import CameraStatus, PoseSample, View
+from device.scenario import Scenario, ScenarioClock
+from vision.calibration import Calibration, CalibrationError, load_calibration
+from vision.capture import CameraThreads, Detection, LatestSlots, close_all
+from vision.clip import ClipSource
+from vision.frames import FrameSource, Image
+from vision.landmarks import PoseModel
+from vision.model import bundle_path
+from vision.picamera import PicameraSource
+from vision.posture import PostureEstimator
+from vision.scenario import ScenarioSource
+
+log = logging.getLogger(__name__)
+
+STATUS_INTERVAL_S = 0.2
+LOST_AFTER_S = 1.0
+"""A camera without a new frame for this long is lost."""
+DARK_BELOW = 12.0
+"""Mean grey level (0-255) of a covered lens or an unlit room: nothing can be seen. Ours."""
+_RATE_WEIGHT = 0.1
+
+
+def is_dark(image_bgr: Image) -> bool:
+    """True when the picture is too dark to see anything; looks at every 16th pixel each way."""
+    return float(image_bgr[::16, ::16].mean()) < DARK_BELOW
+
+
+class CameraHealth:
+    """What the pipeline knows of one camera besides its pictures."""
+
+    def __init__(self, name: str, view: View, calibrated: bool) -> None:
+        self.name, self.view, self.calibrated = name, view, calibrated
+        self._last_frame_s: float | None = None
+        self._frames_per_s = 0.0
+        self._dark = False
+        self._condition: str = "ok"
+
+    def saw(self, detection: Detection, now_s: float) -> None:
+        exposed_s = detection.frame.t_s
+        if self._last_frame_s is not None and exposed_s > self._last_frame_s:
+            rate = 1.0 / (exposed_s - self._last_frame_s)
+            self._frames_per_s += _RATE_WEIGHT * (rate - self._frames_per_s) if self._frames_per_s else rate
+        self._last_frame_s = min(exposed_s, now_s)
+        self._dark = is_dark(detection.frame.image_bgr)
+
+    def status(self, now_s: float, dropped: int, fitted: CameraStatus | None) -> CameraStatus:
+        """`fitted` is what the fit said of this camera at its newest frame (nobody there, moved)."""
+        age_s = now_s - self._last_frame_s if self._last_frame_s is not None else float("1e6")
+        lost = age_s > LOST_AFTER_S
+        condition = fitted.condition if fitted is not None else "ok"
+        if not self.calibrated:
+            condition = "uncalibrated"
+        if self._dark:
+            condition = "dark"
+        if lost:
+            condition = "lost"
+        rate = 0.0 if lost else round(self._frames_per_s, 1)
+        return CameraStatus(self.name, self.view, condition, rate, dropped, round(age_s, 3))
+
+
+def open_source(camera: Camera, config: Config) -> FrameSource:
+    """The source that the configuration names; never another in its place.
+
+    Raises:
+        SourceError: it cannot be opened; the text says why.
+    """
+    if camera.source == "picamera2":
+        return PicameraSource(camera.index)
+    if camera.source == "clip":
+        assert camera.clip is not None, "config_file refuses a clip camera without a clip"
+        return ClipSource(camera.clip)
+    assert config.simulation.scenario is not None, "config_file refuses a scenario camera without a scenario"
+    return ScenarioSource(
+        Scenario(config.simulation.scenario), ScenarioClock(config.paths.runtime_dir), camera.name
+    )
+
+
+def calibrations(cameras: Sequence[Camera]) -> list[Calibration | None]:
+    """Each camera's calibration, None where there is none that can be used; that is said once, in the log."""
+    found: list[Calibration | None] = []
+    for camera in cameras:
+        if camera.calibration is None:
+            log.error("camera %s has no calibration: posture is not judged; run 'legpress calibrate camera'", camera.name)
+            found.append(None)
+            continue
+        try:
+            found.append(load_calibration(camera.calibration))
+        except CalibrationError as error:
+            log.error("%s", error)
+            found.append(None)
+    return found
+
+
+class Vision:
+    """Composes the process: a thread pair per camera, one fit, one publisher."""
+
+    def __init__(
+        self,
+        config: Config,
+        models: Sequence[PoseModel],
+        publish: Callable[[PoseSample], None],
+        clock: Callable[[], float] = time.monotonic,
+        opener: Callable[[Camera, Config], FrameSource] = open_source,
+        lossless: bool = False,
+    ) -> None:
+        self._publish, self._clock = publish, clock
+        known = calibrations(config.cameras)
+        self._fit_index = {
+            camera: index for index, camera in enumerate(i for i, c in enumerate(known) if c is not None)
+        }
+        usable = [(camera.name, c) for camera, c in zip(config.cameras, known, strict=True) if c is not None]
+        self._estimator = (
+            PostureEstimator([c for _, c in usable], [name for name, _ in usable]) if usable else None
+        )
+        self._health = [
+            CameraHealth(camera.name, c.view if c is not None else "oblique", c is not None)
+            for camera, c in zip(config.cameras, known, strict=True)
+        ]
+        self._slots: LatestSlots[Detection] = LatestSlots(len(config.cameras))
+        self.cameras = [
+            CameraThreads(
+                index, camera.name, functools.partial(opener, camera, config), model, self._slots, lossless
+            )
+            for index, (camera, model) in enumerate(zip(config.cameras, models, strict=True))
+        ]
+        self._seq = 0
+        self._last = PoseSample(seq=0, t_s=0.0, person=False, cameras=())
+        self._last_sent_s = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop`, or until every source has ended and its last frame was published."""
+        for camera in self.cameras:
+            camera.start()
+        try:
+            while not stop.is_set():
+                detection = self._slots.take(STATUS_INTERVAL_S)
+                if detection is not None:
+                    self._saw(detection)
+                elif all(camera.ended.is_set() for camera in self.cameras):
+                    return
+                elif self._clock() - self._last_sent_s >= STATUS_INTERVAL_S:
+                    self._say_how_cameras_are()
+        finally:
+            close_all(self.cameras)
+
+    def _saw(self, detection: Detection) -> None:
+        now_s = self._clock()
+        self._health[detection.camera].saw(detection, now_s)
+        index = self._fit_index.get(detection.camera)
+        if self._estimator is None or index is None:
+            self._say_how_cameras_are()
+            return
+        frame = detection.frame
+        self._last = self._estimator.update(index, frame.t_s, frame.image_bgr, detection.landmarks)
+        self._send(self._last)
+
+    def _say_how_cameras_are(self) -> None:
+        """A sample without a measure: nothing of the last one may be taken for new."""
+        empty = PoseSample(seq=0, t_s=self._clock(), person=False, cameras=self._last.cameras)
+        self._send(dataclasses.replace(empty, checks=()))
+
+    def _send(self, sample: PoseSample) -> None:
+        now_s = self._clock()
+        fitted = {status.name: status for status in self._last.cameras}
+        statuses = tuple(
+            health.status(now_s, threads.dropped, fitted.get(health.name))
+            for health, threads in zip(self._health, self.cameras, strict=True)
+        )
+        self._seq += 1
+        self._last_sent_s = now_s
+        self._publish(dataclasses.replace(sample, seq=self._seq, cameras=statuses))
+
+
+def run(config: Config, stop: threading.Event) -> None:
+    """The vision process until `stop`.
+
+    Raises:
+        ModelError: the pose model is missing or damaged.
+        BusError: the socket cannot be opened.
+    """
+    publisher = Publisher(config.paths.runtime_dir, "pose")
+    with contextlib.ExitStack() as stack:
+        stack.callback(publisher.close)
+        models = [stack.enter_context(PoseModel(model_file(config, camera))) for camera in config.cameras]
+        Vision(config, models, publisher.send).run(stop)
+
+
+def model_file(config: Config, camera: Camera) -> Path:
+    return bundle_path(config.paths.model_dir, camera.model)
