@@ -15,7 +15,7 @@ import pytest
 from vision.capture import CameraThreads, Detection, LatestSlots
 from vision.clip import ClipReader, ClipSource
 from vision.frames import Frame, Image, SourceEnded, SourceError
-from vision.landmarks import Landmarks
+from vision.landmarks import Crop, Landmarks
 from vision.picamera import PicameraSource
 
 WAIT_S = 10.0
@@ -43,7 +43,7 @@ class Detector:
     def __init__(self) -> None:
         self.times_ms: list[int] = []
 
-    def detect(self, image_bgr: Image, t_ms: int) -> Landmarks | None:
+    def detect(self, image_bgr: Image, t_ms: int, crop: Crop | None = None) -> Landmarks | None:
         self.times_ms.append(t_ms)
         return None
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from vision.frames import Frame, FrameSource, Image, SourceEnded, SourceError
-from vision.landmarks import Landmarks
+from vision.landmarks import Crop, Landmarks
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _REOPEN_AFTER_S = 1.0
 class Detector(Protocol):
     """What finds the landmarks; ``vision.landmarks.PoseModel`` is one."""
 
-    def detect(self, image_bgr: Image, t_ms: int) -> Landmarks | None: ...
+    def detect(self, image_bgr: Image, t_ms: int, crop: Crop | None = None) -> Landmarks | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class LatestSlots(Generic[Item]):
 class CameraThreads:
     """Captures and detects for one camera until closed; opens a failed source again every second.
 
-    `lossless` is for measuring on a file: each frame is waited for, none is dropped.
+    `crop` is the part of the picture where the machine is. `lossless` is for measuring on a file: each frame is waited for, none is dropped.
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class CameraThreads:
         open_source: Callable[[], FrameSource],
         detector: Detector,
         out: LatestSlots[Detection],
+        crop: Crop | None = None,
         lossless: bool = False,
     ) -> None:
         self.name = name
@@ -101,7 +102,7 @@ class CameraThreads:
         self.error: str | None = None
         """Why the camera gives nothing now, None while it works."""
         self._camera, self._open, self._detector, self._out = camera, open_source, detector, out
-        self._lossless = lossless
+        self._crop, self._lossless = crop, lossless
         self._slot: LatestSlots[Frame] = LatestSlots(1)
         self._stop = threading.Event()
         self._threads = [
@@ -166,7 +167,7 @@ class CameraThreads:
             frame = self._slot.take(_READ_TIMEOUT_S)
             if frame is None:
                 continue
-            landmarks = self._detector.detect(frame.image_bgr, round(frame.t_s * 1000))
+            landmarks = self._detector.detect(frame.image_bgr, round(frame.t_s * 1000), self._crop)
             self._out.put(self._camera, Detection(self._camera, frame, landmarks), wait=self._lossless)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from device.messages import PoseSample
 from vision.clip import ClipReader
 from vision.frames import Frame, Image
-from vision.landmarks import Landmarks, PoseModel
+from vision.landmarks import Crop, Landmarks, PoseModel
 from vision.posture import PostureEstimator
 
 _QUEUE_FRAMES = 8
@@ -40,8 +40,8 @@ class Moment:
 class _Camera:
     """Reads one clip and finds landmarks on a thread of its own, so that two cameras use two cores."""
 
-    def __init__(self, camera: int, path: Path, model_path: Path, max_fps: float | None) -> None:
-        self._camera, self._model_path = camera, model_path
+    def __init__(self, camera: int, path: Path, model_path: Path, crop: Crop | None, max_fps: float | None) -> None:
+        self._camera, self._model_path, self._crop = camera, model_path, crop
         self._reader = ClipReader(path)
         self.frame_count = self._reader.frame_count
         self._min_step_s = 1.0 / max_fps if max_fps else 0.0
@@ -65,7 +65,7 @@ class _Camera:
             if frame.t_s + _SAME_MOMENT_S < next_s:
                 continue
             next_s = max(next_s + self._min_step_s, frame.t_s) if self._min_step_s else 0.0
-            landmarks = model.detect(frame.image_bgr, round(frame.t_s * 1000))
+            landmarks = model.detect(frame.image_bgr, round(frame.t_s * 1000), self._crop)
             self._queue.put(Seen(self._camera, frame, landmarks))
 
     def next(self) -> Seen | None:
@@ -106,7 +106,7 @@ class Playback:
         self._cameras: list[_Camera] = []
         try:
             for index, (path, model_path) in enumerate(zip(clips, model_paths, strict=True)):
-                self._cameras.append(_Camera(index, path, model_path, max_fps))
+                self._cameras.append(_Camera(index, path, model_path, estimator.region_px(index), max_fps))
         except BaseException:
             self.close()
             raise

@@ -24,7 +24,7 @@ from vision.calibration import Calibration, CalibrationError, load_calibration
 from vision.capture import CameraThreads, Detection, LatestSlots, close_all
 from vision.clip import ClipSource
 from vision.frames import FrameSource, Image
-from vision.landmarks import PoseModel
+from vision.landmarks import Crop, PoseModel
 from vision.model import bundle_path
 from vision.picamera import PicameraSource
 from vision.posture import PostureEstimator
@@ -139,13 +139,23 @@ class Vision:
         self._slots: LatestSlots[Detection] = LatestSlots(len(config.cameras))
         self.cameras = [
             CameraThreads(
-                index, camera.name, functools.partial(opener, camera, config), model, self._slots, lossless
+                index,
+                camera.name,
+                functools.partial(opener, camera, config),
+                model,
+                self._slots,
+                self._crop(index),
+                lossless,
             )
             for index, (camera, model) in enumerate(zip(config.cameras, models, strict=True))
         ]
         self._seq = 0
         self._last = PoseSample(seq=0, t_s=0.0, person=False, cameras=())
         self._last_sent_s = 0.0
+
+    def _crop(self, camera: int) -> Crop | None:
+        index = self._fit_index.get(camera)
+        return self._estimator.region_px(index) if self._estimator is not None and index is not None else None
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`, or until every source has ended and its last frame was published."""
