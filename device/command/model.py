@@ -1,0 +1,42 @@
+"""``legpress model build|verify``: the pose model file, made once, then used offline."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from device import config_file
+from device.command.progress import ProgressBar
+from vision import model
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    build = actions.add_parser("build", help="make the model from Google's files, unless it is there already")
+    verify = actions.add_parser("verify", help="prove that the model is there and undamaged")
+    for action in (build, verify):
+        action.add_argument("--variant", choices=model.VARIANTS, default="full", help="default: full")
+        action.add_argument("--config", type=Path, metavar="FILE", help="names the folder (paths.model_dir)")
+    build.add_argument(
+        "--from",
+        dest="sources",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="take it from this wheel, npm .tgz, .task or .tflite file instead of downloading; may be repeated",
+    )
+    build.add_argument("--output", type=Path, metavar="FILE", help="write it here instead")
+
+
+def run(args: argparse.Namespace) -> int:
+    path = model.model_path(config_file.load(args.config).paths.model_dir, args.variant)
+    if args.action == "verify":
+        model.verify(path, args.variant)
+        print(f"{path}: verified")
+        return 0
+    path = args.output or path
+    with ProgressBar(unit_bytes=True) as progress:
+        built = model.build(args.variant, path, args.sources, progress)
+    print(f"{path}: built and verified" if built else f"{path}: already built, verified")
+    return 0
