@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from device import config_file
-from device.command.progress import ProgressBar
+from device.command.progress import Progress
 from vision import model
 
 
@@ -29,6 +29,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--output", type=Path, metavar="FILE", help="write it here instead")
 
 
+class _Stages:
+    """One progress bar after another, as the build goes from stage to stage."""
+
+    def __init__(self) -> None:
+        self._label = ""
+        self._bar: Progress | None = None
+
+    def __call__(self, label: str, done: int, total: int | None) -> None:
+        if label != self._label:
+            self.close()
+            self._label, self._bar = label, Progress(label, total or 0)
+        if self._bar is not None:
+            self._bar.reach(done)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
 def run(args: argparse.Namespace) -> int:
     path = model.model_path(config_file.load(args.config).paths.model_dir, args.variant)
     if args.action == "verify":
@@ -36,7 +55,10 @@ def run(args: argparse.Namespace) -> int:
         print(f"{path}: verified")
         return 0
     path = args.output or path
-    with ProgressBar(unit_bytes=True) as progress:
-        built = model.build(args.variant, path, args.sources, progress)
+    stages = _Stages()
+    try:
+        built = model.build(args.variant, path, args.sources, stages)
+    finally:
+        stages.close()
     print(f"{path}: built and verified" if built else f"{path}: already built, verified")
     return 0

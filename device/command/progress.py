@@ -1,50 +1,61 @@
-"""A progress bar for a terminal; where the output is none, nothing but silence."""
+"""A progress bar for a person at a terminal; silent where nobody watches."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
+from collections.abc import Callable
 from typing import TextIO
 
-_BAR_WIDTH = 24
-_REDRAW_S = 0.05
+_WIDTH = 30
+_REDRAW_S = 0.1
 
 
-class ProgressBar:
-    """One line on a terminal, redrawn in place and erased at the end. A context manager."""
+class Progress:
+    """``label [######------] 42 %  3.1 s left`` on stderr; nothing when that is no terminal.
 
-    def __init__(self, stream: TextIO | None = None, unit_bytes: bool = False) -> None:
-        self._stream = stream or sys.stderr
+    `total` steps; 0 when unknown, then only the count is shown.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        total: int,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._label, self._total = label, total
+        self._stream = sys.stderr if stream is None else stream
+        self._clock = clock
         self._shown = self._stream.isatty()
-        self._unit_bytes = unit_bytes
-        self._last_drawn_s = -_REDRAW_S
-        self._last_label = ""
+        self._done = 0
+        self._started_s = clock()
+        self._drawn_s = -_REDRAW_S
 
-    def __enter__(self) -> ProgressBar:
-        return self
+    def step(self, count: int = 1) -> None:
+        self.reach(self._done + count)
 
-    def __exit__(self, *exc_info: object) -> None:
-        if self._shown and self._last_label:
-            self._stream.write("\r\x1b[K")
+    def reach(self, done: int) -> None:
+        self._done = done
+        now_s = self._clock()
+        if self._shown and now_s - self._drawn_s >= _REDRAW_S:
+            self._drawn_s = now_s
+            self._stream.write(f"\r{self.text(now_s)}\x1b[K")
             self._stream.flush()
 
-    def __call__(self, label: str, done: float, total: float | None) -> None:
-        """Shows how far ``label`` is; draws at most 20 times a second."""
-        now_s = time.monotonic()
-        if not self._shown or (label == self._last_label and done != total and now_s - self._last_drawn_s < _REDRAW_S):
-            return
-        self._last_drawn_s, self._last_label = now_s, label
-        columns = shutil.get_terminal_size().columns
-        self._stream.write("\r\x1b[K" + progress_line(label, done, total, self._unit_bytes)[: columns - 1])
-        self._stream.flush()
+    def text(self, now_s: float) -> str:
+        """The line as it would be drawn at `now_s`."""
+        if self._total <= 0:
+            return f"{self._label}: {self._done}"
+        share = min(1.0, self._done / self._total)
+        bar = "#" * round(share * _WIDTH)
+        line = f"{self._label} [{bar:-<{_WIDTH}}] {share:4.0%}"
+        if 0 < share < 1:
+            line += f"  {(now_s - self._started_s) * (1 - share) / share:.0f} s left"
+        return line
 
-
-def progress_line(label: str, done: float, total: float | None, unit_bytes: bool = False) -> str:
-    """``Reading  [######......]  50 %  3 of 6``; without a total only the label."""
-    if not total:
-        return f"{label} ..."
-    share = min(max(done / total, 0.0), 1.0)
-    filled = round(share * _BAR_WIDTH)
-    amount = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if unit_bytes else f"{done:.0f} of {total:.0f}"
-    return f"{label}  [{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {share:4.0%}  {amount}"
+    def close(self) -> None:
+        """Takes the bar away: what follows is the result."""
+        if self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
