@@ -1,0 +1,87 @@
+"""Who may use which route: declared once, beside each route; what is not declared is refused."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from flask import Flask, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from web_ui.credentials import Credentials
+from web_ui.origin import is_from_machine, is_same_origin
+from web_ui.problems import ProblemError
+from web_ui.session import signed_in
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Permission(enum.Enum):
+    PUBLIC = "anyone: the login page and the files that pages are made of"
+    KIOSK = "the machine's own screen: loopback, same origin, no login"
+    PROBE = "the machine itself, staff, or an API token"
+    STAFF = "a signed-in member of staff, or for reading an API token"
+
+
+READING = ("GET", "HEAD")
+_DECLARED = "_legpress_permission"
+
+
+def allow(permission: Permission) -> Callable[[View], View]:
+    """Declares who may use a view function."""
+
+    def declare(view: View) -> View:
+        setattr(view, _DECLARED, permission)
+        return view
+
+    return declare
+
+
+def permission_of(view: Callable[..., Any] | None) -> Permission | None:
+    return getattr(view, _DECLARED, None)
+
+
+def install(app: Flask, credentials: Credentials) -> None:
+    """Checks every request against its route's permission before the view runs."""
+
+    @app.before_request
+    def _check() -> BaseResponse | None:
+        if request.endpoint is None:
+            return None  # no such route: answered with 404 or 405
+        permission = permission_of(app.view_functions.get(request.endpoint))
+        if permission is None:
+            raise ProblemError(HTTPStatus.FORBIDDEN, "nobody is declared to be allowed here")
+        if permission is Permission.KIOSK:
+            _refuse_all_but_kiosk()
+        elif permission is Permission.STAFF or (permission is Permission.PROBE and not is_from_machine(request)):
+            return _refuse_strangers(credentials)
+        return None
+
+
+def _refuse_all_but_kiosk() -> None:
+    if not is_from_machine(request):
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN, "this is only for the screen on the machine itself (loopback address and name)"
+        )
+    if request.path != "/" and not is_same_origin(request):
+        raise ProblemError(HTTPStatus.FORBIDDEN, "a page of another site may not ask this")
+
+
+def _refuse_strangers(credentials: Credentials) -> BaseResponse | None:
+    """None for staff and tokens; a page's visitor is led to the login."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and request.method in READING and credentials.knows_token(token):
+        return None
+    if signed_in(credentials):
+        if request.method not in READING and not is_same_origin(request):
+            raise ProblemError(HTTPStatus.FORBIDDEN, "a page of another site may not ask this")
+        return None
+    if request.path.startswith("/staff") and request.method in READING:
+        return redirect(url_for("login.form"))
+    raise ProblemError(
+        HTTPStatus.UNAUTHORIZED,
+        "sign in at /staff, or send an API token as 'Authorization: Bearer TOKEN'",
+        {"WWW-Authenticate": "Bearer"},
+    )

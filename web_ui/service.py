@@ -1,0 +1,82 @@
+"""The web process: hub, feed and waitress, composed."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import waitress
+from flask import Flask
+
+from device.config import Config
+from device.errors import UserError
+from web_ui.app import create_app
+from web_ui.bus_feed import BusFeed, command_sender
+from web_ui.live import LiveHub
+
+log = logging.getLogger(__name__)
+
+OUTPUT_HELD_BYTES = 512 * 1024
+"""What waits for a slow page before its stream stops; far above a healthy stream's."""
+
+
+class AddressError(UserError):
+    """web.host and web.port cannot be listened on; the text says why."""
+
+
+def make_server(config: Config, app: Flask) -> Any:
+    """A waitress server listening on web.host and web.port, not yet serving.
+
+    Every event stream occupies a thread for as long as it lasts, so there is one for each, and
+    ``web.threads`` more for all else.
+
+    Raises:
+        AddressError: the port is in use or the address is not this machine's.
+    """
+    try:
+        return waitress.create_server(
+            app,
+            host=config.web.host,
+            port=config.web.port,
+            threads=config.web.threads + config.web.event_streams,
+            connection_limit=config.web.event_streams + 200,
+            channel_timeout=30,
+            cleanup_interval=10,
+            outbuf_high_watermark=OUTPUT_HELD_BYTES,
+            max_request_body_size=64 * 1024,
+            clear_untrusted_proxy_headers=False,  # the kiosk's check must see that a proxy was in between
+            ident=None,
+        )
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AddressError(f"web: cannot listen on {config.web.host} port {config.web.port}: {reason}") from error
+
+
+def serve(config: Config, on_ready: Callable[[str], None] | None = None) -> int:
+    """Runs until SIGTERM or Ctrl-C. Calls ``on_ready(address)`` once requests are answered."""
+    hub = LiveHub(partial(command_sender, config.paths.runtime_dir), config.web.event_streams)
+    server = make_server(config, create_app(config, hub))
+    feed = BusFeed(config.paths.runtime_dir, hub)
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        hub.close()  # else each stream would hold its thread, and waitress would wait for it
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    feed.start()
+    address = f"http://{config.web.host}:{config.web.port}/"
+    log.info("serving %s", address)
+    if on_ready is not None:
+        on_ready(address)
+    try:
+        server.run()
+    finally:
+        server.close()
+        feed.close()
+    return 0

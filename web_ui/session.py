@@ -1,0 +1,49 @@
+"""The signed-in session of staff: a signed cookie that ends by time, by sign-out and with the password."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+
+from flask import Flask, request, session
+from flask.sessions import SecureCookieSessionInterface
+
+from web_ui.credentials import Credentials
+from web_ui.origin import host_is_loopback
+
+
+class CarefulCookies(SecureCookieSessionInterface):
+    """Secure except on the machine itself, which has no TLS and needs none."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - Flask's signature
+        return not host_is_loopback(request)
+
+
+def sign_in(credentials: Credentials, hours: float) -> None:
+    session.clear()
+    session["until_s"] = time.time() + hours * 3600
+    session["generation"] = credentials.generation()
+    session["form"] = secrets.token_urlsafe(16)
+
+
+def signed_in(credentials: Credentials) -> bool:
+    """True while this request's session is in force."""
+    until_s = session.get("until_s")
+    generation = session.get("generation")
+    if not isinstance(until_s, int | float) or not isinstance(generation, str):
+        return False
+    current = credentials.generation()
+    return bool(current) and time.time() < until_s and hmac.compare_digest(generation, current)
+
+
+def form_token() -> str:
+    """The token that a form of this session must carry (against cross-site forms); made when first asked for."""
+    if not isinstance(session.get("form"), str):
+        session["form"] = secrets.token_urlsafe(16)
+    return str(session["form"])
+
+
+def form_is_ours(offered: str | None) -> bool:
+    expected = session.get("form")
+    return isinstance(expected, str) and offered is not None and hmac.compare_digest(expected, offered)
