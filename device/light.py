@@ -1,0 +1,59 @@
+"""A red-green-blue light on three pins. Each colour is on or off; amber is red and green together."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal
+
+from device.messages import Colour
+from device.pins import OutputPin
+
+Flash = Literal["steady", "slow", "fast"]
+
+FLASH_HZ: Final[dict[Flash, float]] = {"slow": 0.6, "fast": 2.0}
+"""IEC 60601-1-8: medium priority flashes at 0.4-0.8 Hz, high at 1.4-2.8 Hz."""
+ON_SHARE: Final = 0.5
+"""Share of a flash's period that is lit (IEC 60601-1-8: 20-60 %)."""
+MIX: Final[dict[Colour, tuple[bool, bool, bool]]] = {
+    "off": (False, False, False),
+    "red": (True, False, False),
+    "green": (False, True, False),
+    "blue": (False, False, True),
+    "amber": (True, True, False),
+}
+
+
+def lit_at(flash: Flash, elapsed_s: float) -> tuple[bool, float | None]:
+    """Whether the light is on ``elapsed_s`` after it was set, and when (s since then) that changes. Pure."""
+    if flash == "steady":
+        return True, None
+    period_s = 1.0 / FLASH_HZ[flash]
+    # counted in half periods, so that asking exactly at an edge gives what begins there
+    halves = math.floor(elapsed_s / (period_s * ON_SHARE) + 1e-9)
+    return halves % 2 == 0, (halves + 1) * period_s * ON_SHARE
+
+
+class LightPlayer:
+    """``show`` acts on the pins at once; then ``update`` when its deadline has come."""
+
+    def __init__(self, red: OutputPin, green: OutputPin, blue: OutputPin) -> None:
+        self._pins = (red, green, blue)
+        self._flash: Flash = "steady"
+        self._start_s = 0.0
+        self.colour: Colour = "off"
+
+    def show(self, colour: Colour, flash: Flash, now_s: float) -> float | None:
+        """Light up in ``colour``, beginning with the lit half of a flash. The same again does not restart the flash.
+
+        Returns as ``update``.
+        """
+        if (colour, flash) != (self.colour, self._flash):
+            self.colour, self._flash, self._start_s = colour, flash, now_s
+        return self.update(now_s)
+
+    def update(self, now_s: float) -> float | None:
+        """Bring the pins to their levels for ``now_s``; returns when to call again, None = not before ``show``."""
+        lit, next_s = lit_at(self._flash, max(0.0, now_s - self._start_s))
+        for pin, part in zip(self._pins, MIX[self.colour], strict=True):
+            pin.state = part and lit
+        return None if next_s is None or self.colour == "off" else self._start_s + next_s

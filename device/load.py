@@ -1,0 +1,193 @@
+"""The load on the sled, from an HX711 and the calibration: median-filtered kilograms, or an honest reason for none.
+
+kg means the mass on the sled or stack. ``counts_per_kg`` counts per kilogram-force on the cell. Under the
+plate the cell carries only the part of the weight that acts along the rails, m g sin(rail angle), and whatever
+accelerates the sled; at the stack it carries the whole weight.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from statistics import fmean, median_low
+from typing import Literal
+
+from device.config import Load
+from device.errors import RunError, UserError
+from device.hx711 import FULL_SCALE, HX711, Frame
+from device.messages import LoadSample
+
+MISSED_PERIODS = 2.5
+"""Stale once two data-ready signals are missing (Klipper's watchdog); the half is for the chip's own clock."""
+VALID_WITHIN_S = 0.1
+"""A valid value at least this often, or three periods of a slow chip."""
+FAILED_AFTER_S = 1.0
+"""Silent this long: failed, and the chip is reset once in this time (ours)."""
+MEDIAN_OF = 5
+OUTLIER_FRACTION = 0.01
+"""A reading further than this share of full scale from the last ones must be confirmed by the next (ours): the load
+cannot move further within 12.5 ms unless the sled is slammed, and then the next reading says so too."""
+REPEAT_S = 0.1
+"""How often a lasting fault is reported again."""
+TARE_S = 1.0
+STEEPEST_FLAT_DEG = 5.0
+
+
+class LoadError(RunError):
+    """The load path cannot do what was asked now; the text says what to do."""
+
+
+@dataclass(slots=True)
+class LoadStatistics:
+    """Counts since the start, for the health page."""
+
+    frames: int = 0
+    valid: int = 0
+    resets: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    """By fault of the frame, and ``outlier``."""
+
+
+class LoadReader:
+    """Turns frames into samples. Call ``poll`` when ``next_due_s`` has come; no thread, no clock of its own."""
+
+    def __init__(self, chip: HX711, config: Load) -> None:
+        if config.counts_per_kg == 0:
+            raise UserError("load.counts_per_kg is 0: calibrate with 'legpress calibrate load', or leave the key out")
+        self._kg_per_kgf = 1.0
+        if config.location == "plate":
+            if config.rail_deg < STEEPEST_FLAT_DEG:
+                raise UserError(
+                    f"load.rail_deg is {config.rail_deg:g}: a cell under the plate feels no weight on rails flatter "
+                    f'than {STEEPEST_FLAT_DEG:g} deg; set load.location to "stack" or correct the angle'
+                )
+            self._kg_per_kgf = 1.0 / math.sin(math.radians(config.rail_deg))
+        self._chip = chip
+        self._counts_per_kg = config.counts_per_kg
+        self.tare_counts = float(config.tare_counts)
+        self.statistics = LoadStatistics()
+        self.next_due_s = -math.inf
+        self._valid_within_s = max(VALID_WITHIN_S, 3 * chip.period_s)
+        self._window: deque[int] = deque(maxlen=MEDIAN_OF)
+        self._recent: deque[int] = deque(maxlen=max(3, round(TARE_S / chip.period_s)))
+        self._suspect: int | None = None
+        self._last_frame_s: float | None = None
+        self._last_valid_s = 0.0
+        self._last_reset_s = 0.0
+        self._last_report_s = -math.inf
+        self._same_fault = 0
+        self._last_fault: str | None = None
+
+    def poll(self, now_s: float) -> LoadSample | None:
+        """One sample: a value, or a lasting reason for none; None while there is nothing to say.
+
+        A rejected frame is reported only once no valid value has come for ``VALID_WITHIN_S``.
+        """
+        if self._last_frame_s is None:
+            self._reset(now_s)
+            self._last_frame_s = self._last_valid_s = now_s
+        frame = self._chip.read(now_s)
+        if frame is None:
+            return self._silent(now_s)
+        self._last_frame_s = now_s
+        self.next_due_s = now_s + 0.9 * self._chip.period_s
+        self.statistics.frames += 1
+        fault = frame.fault or self._outlier(frame)
+        self._same_fault = self._same_fault + 1 if fault == self._last_fault else 1
+        self._last_fault = fault
+        if fault is not None:
+            self.statistics.rejected[fault] += 1
+            return self._rejected(frame, fault, now_s)
+        return self._valid(now_s)
+
+    def _valid(self, now_s: float) -> LoadSample:
+        self.statistics.valid += 1
+        self._last_valid_s = now_s
+        self._last_report_s = -math.inf
+        raw = median_low(self._window)
+        self._recent.append(raw)
+        if self._counts_per_kg is None:
+            return LoadSample(now_s, raw, None, "uncalibrated")
+        kg = (raw - self.tare_counts) / self._counts_per_kg * self._kg_per_kgf
+        return LoadSample(now_s, raw, kg, "ok")
+
+    def _outlier(self, frame: Frame) -> str | None:
+        """Take the frame's value into the window, unless it stands alone far from the others."""
+        raw = frame.raw
+        assert raw is not None
+        limit = OUTLIER_FRACTION * FULL_SCALE
+        if self._window and abs(raw - median_low(self._window)) > limit:
+            if self._suspect is None or abs(raw - self._suspect) > limit:
+                self._suspect = raw
+                return "outlier"
+            # confirmed by its neighbour: a real jump, so what came before it says nothing any more
+            self._window.clear()
+            self._window.append(self._suspect)
+        self._suspect = None
+        self._window.append(raw)
+        return None
+
+    def _rejected(self, frame: Frame, fault: str, now_s: float) -> LoadSample | None:
+        if fault == "saturated" and self._same_fault >= 2:
+            self._forget()
+            return LoadSample(now_s, frame.raw, None, "saturated")
+        if fault == "not_released" and now_s - self._last_reset_s > FAILED_AFTER_S and self._same_fault >= 2:
+            self._reset(now_s)
+        if now_s - self._last_valid_s <= self._valid_within_s or now_s < self._chip.settled_s:
+            return None
+        self._forget()
+        return self._report(LoadSample(now_s, frame.raw, None, self._quality_after(now_s, "rejected")))
+
+    def _silent(self, now_s: float) -> LoadSample | None:
+        """No conversion waits: fine until it is overdue."""
+        assert self._last_frame_s is not None
+        period_s = self._chip.period_s
+        overdue_s = now_s - max(self._last_frame_s, self._chip.settled_s - period_s)
+        if overdue_s <= MISSED_PERIODS * period_s:
+            self.next_due_s = now_s + period_s / 12
+            return None
+        self.next_due_s = now_s + period_s / 3
+        self._forget()
+        if now_s - self._last_reset_s > FAILED_AFTER_S:
+            self._reset(now_s)
+            self._last_report_s = -math.inf
+        return self._report(LoadSample(now_s, None, None, self._quality_after(now_s, "stale")))
+
+    def _quality_after(
+        self, now_s: float, at_first: Literal["rejected", "stale"]
+    ) -> Literal["rejected", "stale", "failed"]:
+        return "failed" if now_s - self._last_valid_s > FAILED_AFTER_S else at_first
+
+    def _report(self, sample: LoadSample) -> LoadSample | None:
+        if sample.t_s - self._last_report_s < REPEAT_S:
+            return None
+        self._last_report_s = sample.t_s
+        return sample
+
+    def _reset(self, now_s: float) -> None:
+        self.statistics.resets += 1
+        self._last_reset_s = now_s
+        self._chip.reset(now_s)
+
+    def _forget(self) -> None:
+        """What was measured before a gap is no neighbour of what comes after."""
+        self._window.clear()
+        self._recent.clear()
+        self._suspect = None
+
+    def tare(self) -> float:
+        """Take the mean of the last second as zero and return it (counts).
+
+        Raises LoadError unless that second was complete and quiet (spread below 0.1 % of full scale, ours).
+        """
+        recent = list(self._recent)
+        if len(recent) < (self._recent.maxlen or 0):
+            raise LoadError("the load cannot be set to zero: no second of valid readings yet; wait and try again")
+        spread = max(recent) - min(recent)
+        if spread > 0.001 * FULL_SCALE:
+            raise LoadError(
+                f"the load cannot be set to zero while it moves (spread {spread} counts); leave the sled alone"
+            )
+        self.tare_counts = fmean(recent)
+        return self.tare_counts

@@ -1,0 +1,266 @@
+"""The header pins, through gpiozero: the only file that chooses a pin factory or imports a GPIO library.
+
+``pins.factory`` decides, and nothing falls back: ``lgpio`` is the Raspberry Pi's header, ``mock`` a
+header that exists only in this process, on which simulated chips (``device.simulation``) or a test pull.
+"""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal, Protocol
+
+import gpiozero
+from gpiozero.pins.mock import MockFactory
+from gpiozero.pins.mock import MockPin as GpiozeroMockPin
+
+from device.config import Pins
+from device.errors import RunError
+
+HEADER_LABEL = "pinctrl-rp1"
+"""Label of the Pi 5's header chip, whose number differs between kernels (0, 4, 11-15 were seen)."""
+MOCK_BOARD = "c04170"
+"""Revision code that the mock board pretends to be: Raspberry Pi 5, 4 GB."""
+
+
+class PinError(RunError):
+    """A pin cannot be had or used; the text says which and what to do."""
+
+
+class InputPin(Protocol):
+    """A header pin that is read. ``state``: True = high."""
+
+    @property
+    def state(self) -> bool: ...
+
+
+class OutputPin(Protocol):
+    """A header pin that is driven. ``state``: True = high."""
+
+    state: bool
+
+
+class AnalogInput(Protocol):
+    """One channel of an MCP3008. ``raw_value``: 0..1023. May raise OSError."""
+
+    @property
+    def raw_value(self) -> int: ...
+
+
+class Board:
+    """The pins in use, by BCM number, all released (outputs low first) by ``close`` or at the end of a with-block.
+
+    One board at a time in a process: gpiozero shares its SPI buses by pin number alone.
+    """
+
+    def __init__(self, factory: Any, backend_errors: tuple[type[Exception], ...] = ()) -> None:
+        self._factory = factory
+        # parts of gpiozero (its software SPI) ask for the default factory, and would search for one by themselves
+        gpiozero.Device.pin_factory = factory
+        self._errors = (gpiozero.GPIOZeroError, OSError, *backend_errors)
+        self._devices: list[Any] = []
+        self._outputs: list[OutputPin] = []
+
+    def output(self, pin: int, purpose: str) -> OutputPin:
+        """Drive ``pin`` (low from now on). Raises PinError."""
+        device = self._open(pin, purpose, lambda: gpiozero.OutputDevice(pin, pin_factory=self._factory))
+        self._outputs.append(device.pin)
+        line: OutputPin = device.pin
+        return line
+
+    def input(self, pin: int, purpose: str, pull_up: bool = False) -> InputPin:
+        """Read ``pin``, floating or pulled up. Raises PinError."""
+        active = None if pull_up else True
+        device = self._open(
+            pin,
+            purpose,
+            lambda: gpiozero.InputDevice(
+                pin, pull_up=True if pull_up else None, active_state=active, pin_factory=self._factory
+            ),
+        )
+        line: InputPin = device.pin
+        return line
+
+    def mcp3008(self, channel: int, pins: Pins) -> AnalogInput:
+        """Channel 0..7 of the MCP3008 on the seat's SPI pins. Raises PinError, also when SPI is switched off."""
+
+        def connect() -> Any:
+            with warnings.catch_warnings():
+                # gpiozero would bit-bang SPI instead: the installer must switch SPI on, not live with a slow bus
+                warnings.simplefilter("error", gpiozero.SPISoftwareFallback)
+                return gpiozero.MCP3008(
+                    channel=channel,
+                    clock_pin=pins.seat_spi_clock,
+                    mosi_pin=pins.seat_spi_mosi,
+                    miso_pin=pins.seat_spi_miso,
+                    select_pin=pins.seat_spi_select,
+                    pin_factory=self._factory,
+                )
+
+        try:
+            adc: AnalogInput = self._open(pins.seat_spi_select, "seat converter (MCP3008)", connect)
+        except gpiozero.SPISoftwareFallback as error:
+            raise PinError(
+                f"SPI for the seat converter (MCP3008) cannot be opened ({error}): switch it on with "
+                "'sudo raspi-config', Interface Options, SPI, add the user to the group spi, then reboot"
+            ) from error
+        return adc
+
+    def _open(self, pin: int, purpose: str, make: Callable[[], Any]) -> Any:
+        try:
+            device = make()
+        except gpiozero.SPISoftwareFallback:
+            raise
+        except gpiozero.PinInvalidPin as error:
+            raise PinError(f"GPIO {pin} ({purpose}): the header has no such pin; choose one of 2 to 27") from error
+        except self._errors as error:
+            raise PinError(f"GPIO {pin} ({purpose}): {_advice(str(error))}") from error
+        self._devices.append(device)
+        return device
+
+    def silence(self) -> None:
+        """Drive every output low: buzzer silent, light dark. A pin that is gone already does not spare the others."""
+        for line in self._outputs:
+            try:
+                line.state = False
+            except self._errors as error:
+                sys.stderr.write(f"legpress: a pin could not be driven low: {error}\n")
+
+    def close(self) -> None:
+        """Silence the outputs and give the pins back. May be called again."""
+        self.silence()
+        self._outputs.clear()
+        while self._devices:
+            self._devices.pop().close()
+        self._factory.close()
+        if gpiozero.Device.pin_factory is self._factory:
+            gpiozero.Device.pin_factory = None
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class MockPin(GpiozeroMockPin):  # type: ignore[misc]  # gpiozero carries no types
+    """A mock pin that other parts can watch or feed, and that keeps no history (gpiozero's grows without bound)."""
+
+    _state: bool
+    watchers: tuple[Callable[[bool], None], ...] = ()
+    source: Callable[[], bool] | None = None
+
+    def clear_states(self) -> None:
+        self._last_change = 0.0
+        self.states: list[object] = []
+
+    def _change_state(self, value: bool) -> bool:
+        if self._state == value:
+            return False
+        self._state = value
+        for watcher in self.watchers:
+            watcher(value)
+        return True
+
+    def _get_state(self) -> bool:
+        return self._state if self.source is None else self.source()
+
+
+class MockBoard(Board):
+    """A header that exists only in this process. ``watch`` and ``feed`` are what chips and tests hang on to."""
+
+    def __init__(self) -> None:
+        super().__init__(MockFactory(revision=MOCK_BOARD, pin_class=MockPin))
+
+    def watch(self, pin: int, watcher: Callable[[bool], None]) -> None:
+        """Call ``watcher(level)`` at every change of ``pin``, at once and in the thread that changed it."""
+        line = self._factory.pin(pin)
+        line.watchers = (*line.watchers, watcher)
+
+    def feed(self, pin: int, source: Callable[[], bool] | None) -> None:
+        """Whoever reads ``pin`` reads ``source()``; None ends that."""
+        self._factory.pin(pin).source = source
+
+    def level(self, pin: int) -> bool:
+        return bool(self._factory.pin(pin).state)
+
+    def drive(self, pin: int, level: bool) -> None:
+        """Pull an input pin to ``level`` from outside, as a switch does."""
+        line = self._factory.pin(pin)
+        (line.drive_high if level else line.drive_low)()
+
+
+def open_board(factory: Literal["lgpio", "mock"]) -> Board:
+    """The board that ``pins.factory`` names, no other. Raises PinError."""
+    return MockBoard() if factory == "mock" else _lgpio_board()
+
+
+def header_chip(chips: Sequence[tuple[int, str]]) -> int:
+    """Number of the GPIO chip that carries the header, of (number, label) pairs. Raises PinError."""
+    for number, label in chips:
+        if label == HEADER_LABEL:
+            return number
+    # up to the Pi 4 the header is the SoC's own chip, always number 0 and labelled pinctrl-bcm...
+    for number, label in chips:
+        if number == 0 and label.startswith("pinctrl-bcm"):
+            return number
+    found = ", ".join(f"gpiochip{number} {label}" for number, label in chips) or "none"
+    raise PinError(
+        f"no GPIO chip of a Raspberry Pi header found (found: {found}); on other computers use the simulated "
+        "machine: 'legpress demo'"
+    )
+
+
+def _lgpio_board() -> Board:
+    try:
+        import lgpio
+        from gpiozero.pins.lgpio import LGPIOFactory
+    except ImportError as error:
+        raise PinError(
+            "pins.factory is lgpio, but the library lgpio is not installed: 'sudo apt install python3-lgpio' and a "
+            "virtual environment made with --system-site-packages; without a Raspberry Pi use 'legpress demo'"
+        ) from error
+    try:
+        return Board(LGPIOFactory(chip=header_chip(_lgpio_chips(lgpio))), (lgpio.error,))
+    except (lgpio.error, OSError) as error:
+        raise PinError(f"the GPIO header cannot be opened: {_advice(str(error))}") from error
+
+
+def _lgpio_chips(lgpio: Any, devices: Path = Path("/dev")) -> list[tuple[int, str]]:
+    chips = []
+    for number in sorted(int(path.name.removeprefix("gpiochip")) for path in devices.glob("gpiochip[0-9]*")):
+        handle = lgpio.gpiochip_open(number)
+        try:
+            chips.append((number, str(lgpio.gpio_get_chip_info(handle)[3])))
+        finally:
+            lgpio.gpiochip_close(handle)
+    return chips
+
+
+def _advice(error: str) -> str:
+    text = error.lower()
+    if "busy" in text or "in use" in text or "reserved" in text:
+        return f"in use already ({error}); stop the other program ('gpioinfo' names it) or change the pin in [pins]"
+    if "permission" in text or "not permitted" in text or "can not open" in text:
+        return f"no permission ({error}); 'sudo usermod -aG gpio,spi,i2c USER' for legpress's user, then log in again"
+    return f"{error}; check the wiring and [pins], then run 'legpress doctor'"
+
+
+def silence_on_exit(board: Board) -> None:
+    """Close ``board`` however this process ends short of SIGKILL: at exit, and on SIGTERM or SIGHUP where nobody else
+    handles them. (After SIGKILL or a power cut the pull-down resistors of the wiring guide do it.)
+    """
+    atexit.register(board.close)
+
+    def leave(number: int, _: FrameType | None) -> None:
+        board.silence()
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, leave)
