@@ -138,6 +138,9 @@ class Faults(Section):
     """Heavy = over this share of the member's usual working load, or unknown."""
     guest_margin: Annotated[float, Field(ge=1, le=3)] = 1.35
     """A guest without a neutral is judged with limits this many times wider."""
+    error_allowance: Annotated[float, Field(ge=0, le=3)] = 1.0
+    """How far an uncertain measure must go beyond its onset: this many times its standard error in
+    excess of the gap between onset and release. 0: take every measure at its word."""
     pose_stale_s: Annotated[float, Field(gt=0, le=10)] = 1.0
 
 
