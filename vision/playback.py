@@ -10,7 +10,7 @@ from pathlib import Path
 
 from device.messages import PoseSample
 from vision.clip import ClipReader
-from vision.frames import Frame, Image
+from vision.frames import Frame
 from vision.landmarks import Crop, Landmarks, PoseModel
 from vision.posture import PostureEstimator
 
@@ -148,9 +148,10 @@ def duration_s(path: Path) -> float:
         reader.close()
 
 
-def newest_images(moment: Moment, before: Sequence[Image | None]) -> list[Image | None]:
-    """The picture of each camera at `moment`; the one `before` where a camera has none now."""
-    images = list(before)
-    for seen in moment.seen:
-        images[seen.camera] = seen.frame.image_bgr
-    return images
+def frames_per_s(path: Path) -> float:
+    """The clip's frame rate by its header."""
+    reader = ClipReader(path)
+    try:
+        return reader.frames_per_s
+    finally:
+        reader.close()

@@ -25,7 +25,7 @@ from vision.capture import CameraThreads, Detection, LatestSlots, close_all
 from vision.clip import ClipSource
 from vision.frames import FrameSource, Image
 from vision.landmarks import Crop, PoseModel
-from vision.model import bundle_path
+from vision.model import model_path, verify
 from vision.picamera import PicameraSource
 from vision.posture import PostureEstimator
 from vision.scenario import ScenarioSource
@@ -216,4 +216,7 @@ def run(config: Config, stop: threading.Event) -> None:
 
 
 def model_file(config: Config, camera: Camera) -> Path:
-    return bundle_path(config.paths.model_dir, camera.model)
+    """The camera's pose model, verified. Raises ModelError with what to do."""
+    path = model_path(config.paths.model_dir, camera.model)
+    verify(path, camera.model)
+    return path

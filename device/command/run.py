@@ -1,0 +1,48 @@
+"""``legpress run``: one service in this process, or all three as children in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from device import config_file
+from device.command.supervisor import Supervisor, end_with_supervisor, stop_on_signals
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "service", nargs="?", choices=("device", "vision", "web"), help="one service; without it all three, each restarted when it dies"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="configuration file")
+
+
+def run(args: argparse.Namespace) -> int:
+    configure_log(args.service or "run")
+    config = config_file.load(args.config)
+    if args.service is None:
+        stop = stop_on_signals()
+        with Supervisor(args.config) as supervisor:
+            return supervisor.wait(stop)
+    end_with_supervisor()
+    stop = stop_on_signals()
+    # each service is imported only in its own process: device stays free of the others' libraries
+    if args.service == "device":
+        import device.service
+
+        device.service.run(config, stop)
+    elif args.service == "vision":
+        import vision.service
+
+        vision.service.run(config, stop)
+    else:
+        import web_ui.service
+
+        web_ui.service.run(config, stop)
+    return 0
+
+
+def configure_log(service: str) -> None:
+    """One line an entry on stderr; journald adds the time."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"{service}: %(levelname)s: %(message)s")

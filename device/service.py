@@ -1,0 +1,239 @@
+"""The device process: pins, rules and records.
+
+One loop. It waits on the poses of vision, the commands of the pages and the readings of the sensor
+threads, hands each to the pure core, and carries out what the core asks. Outputs are driven first;
+the disk has a thread of its own; nothing here waits for another process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import zmq
+
+from device.bus import CommandServer, Mailbox, Publisher, Subscriber
+from device.button import ButtonReader
+from device.buzzer import BuzzerPlayer
+from device.config import Config
+from device.core.actions import Action, EndDemo, PlaySound, Publish, Reply, SetLight, Tare
+from device.core.events import Event, Stop, StoreStatus, Tick
+from device.core.state import CoreState
+from device.core.step import step
+from device.errors import RunError
+from device.hx711 import HX711
+from device.light import LightPlayer
+from device.load import LoadError, LoadReader
+from device.messages import CommandReply, PoseSample
+from device.pins import Board, MockBoard, open_board, silence_on_exit
+from device.recorder import NoStore, Recorder, Store
+from device.sampling import SamplingThread
+from device.seat import SeatReader
+from device.store.prepare import StoreError, prepare_database
+from device.store.writer import StoreWriter
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.1
+"""How often the core is told that time passes, when nothing else happens."""
+_LONGEST_WAIT_S = 0.05
+"""So that a signal is obeyed at once."""
+
+
+class DeviceDied(RunError):
+    """A sensor's thread ended: the process ends too and is started again, for nothing limps on half alive."""
+
+
+class Outputs:
+    """Buzzer and light. ``update`` when its deadline has come; a change acts on the pins at once."""
+
+    def __init__(self, board: Board, config: Config) -> None:
+        pins = config.pins
+        self.buzzer = BuzzerPlayer(board.output(pins.buzzer, "buzzer"))
+        self.light = LightPlayer(
+            board.output(pins.light_red, "red light"),
+            board.output(pins.light_green, "green light"),
+            board.output(pins.light_blue, "blue light"),
+        )
+        self.next_edge_s = math.inf
+
+    def apply(self, action: PlaySound | SetLight, now_s: float) -> None:
+        if isinstance(action, PlaySound):
+            self.buzzer.play(action.pattern, now_s)
+        else:
+            self.light.show(action.colour, action.flash, now_s)
+        self.update(now_s)
+
+    def update(self, now_s: float) -> None:
+        edges_s = (self.buzzer.update(now_s), self.light.update(now_s))
+        self.next_edge_s = min((edge for edge in edges_s if edge is not None), default=math.inf)
+
+
+class Device:
+    """The loop and what it speaks to. Composed by ``run``; a test composes its own."""
+
+    def __init__(
+        self,
+        config: Config,
+        board: Board,
+        store: Store,
+        inbox: Mailbox[Event],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        runtime_dir = config.paths.runtime_dir
+        self._config, self._clock, self._inbox = config, clock, inbox
+        self._outputs = Outputs(board, config)
+        self._recorder = Recorder(store, inbox.put)
+        self._state = CoreState.initial(config)
+        self._poses = Subscriber(runtime_dir, "pose")
+        self._live = Publisher(runtime_dir, "live")
+        self._commands = CommandServer(runtime_dir)
+        self._poller = zmq.Poller()
+        for waited_on in (self._poses.socket, self._commands.socket, inbox.fd):
+            self._poller.register(waited_on, zmq.POLLIN)
+        self._next_tick_s = -math.inf
+        self._ended = False
+        self._died: BaseException | None = None
+        pins = config.pins
+        chip = HX711(
+            board.input(pins.load_data, "load data"),
+            board.output(pins.load_clock, "load clock"),
+            config.load.channel_gain,
+            config.load.samples_per_s,
+        )
+        self._load = LoadReader(chip, config.load)
+        seat = SeatReader(board.mcp3008(config.seat.channel, pins), config.seat, config.machine)
+        button = ButtonReader(board.input(pins.button, "button", pull_up=True))
+        self._threads: list[SamplingThread[Event]] = [
+            SamplingThread("load", self._load, inbox.put, self._thread_died, clock),
+            SamplingThread("seat", seat, inbox.put, self._thread_died, clock),
+            SamplingThread("button", button, inbox.put, self._thread_died, clock),
+        ]
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop`, or until the demonstration asks to end.
+
+        Raises:
+            DeviceDied: a sensor's thread died.
+        """
+        for thread in self._threads:
+            thread.start()
+        try:
+            while not stop.is_set() and not self._ended:
+                self.turn()
+        finally:
+            self._outputs.apply(PlaySound(None), self._clock())
+            self._outputs.apply(SetLight("off", "steady"), self._clock())
+            for thread in self._threads:
+                thread.stop()
+        self._feed(Stop(self._clock()))
+
+    def turn(self) -> None:
+        """One round: wait for something, tell the core, drive the pins."""
+        wait_s = min(self._next_tick_s, self._outputs.next_edge_s) - self._clock()
+        self._poller.poll(max(0, math.ceil(1000 * min(wait_s, _LONGEST_WAIT_S))))
+        for event in self._arrived():
+            self._feed(event)
+        now_s = self._clock()
+        self._outputs.update(now_s)
+        if now_s >= self._next_tick_s:
+            self._next_tick_s = now_s + TICK_S
+            self._feed(Tick(now_s, _now_utc()))
+        if self._died is not None:
+            raise DeviceDied(f"a sensor's thread died: {self._died}") from self._died
+
+    def _arrived(self) -> Iterator[Event]:
+        for record in self._poses.drain():
+            if isinstance(record, PoseSample):
+                yield record
+        yield from self._commands.drain()
+        yield from self._inbox.drain()
+
+    def _feed(self, event: Event) -> None:
+        self._state, actions = step(self._state, event)
+        for action in actions:  # what the member hears and sees comes before any record of it
+            if isinstance(action, PlaySound | SetLight):
+                self._outputs.apply(action, self._clock())
+        for action in actions:
+            self._carry_out(action)
+
+    def _carry_out(self, action: Action) -> None:
+        if isinstance(action, Publish):
+            self._live.send(action.record)
+        elif isinstance(action, Reply):
+            self._commands.reply(CommandReply(action.command_id, action.ok, action.error))
+        elif isinstance(action, Tare):
+            self._tare()
+        elif isinstance(action, EndDemo):
+            self._ended = True
+        elif not isinstance(action, PlaySound | SetLight):
+            self._recorder.record(action, _now_utc())
+
+    def _tare(self) -> None:
+        try:
+            log.info("load set to zero at %.0f counts", self._load.tare())
+        except LoadError as error:
+            log.warning("%s", error)
+
+    def _thread_died(self, error: BaseException) -> None:
+        self._died = error
+
+    def close(self) -> None:
+        self._poses.close()
+        self._live.close()
+        self._commands.close()
+
+
+def _now_utc() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def open_store(state_dir: Path, tell: Callable[[Event], None]) -> Store:
+    """The writer on the migrated database; where that cannot be, a store that keeps nothing and says so.
+
+    The warnings do not depend on the disk, so the machine works on without it.
+    """
+    try:
+        path = prepare_database(state_dir)
+    except (StoreError, OSError) as error:
+        log.error("%s", error)
+        tell(StoreStatus(False, str(error)))
+        return NoStore()
+    writer = StoreWriter(path, lambda ok, detail: tell(StoreStatus(ok, detail)))
+    writer.start()
+    return writer
+
+
+def run(config: Config, stop: threading.Event) -> None:
+    """The device process until `stop`.
+
+    Raises:
+        PinError: the pins cannot be had.
+        BusError: a socket cannot be opened.
+        DeviceDied: a sensor's thread died.
+    """
+    with contextlib.ExitStack() as stack:
+        board = stack.enter_context(open_board(config.pins.factory))
+        silence_on_exit(board)
+        if config.simulation.scenario is not None:
+            stack.enter_context(simulate(config, board))
+        inbox: Mailbox[Event] = Mailbox()
+        store = open_store(config.paths.state_dir, inbox.put)
+        stack.callback(store.close)
+        device = Device(config, board, store, inbox)
+        stack.callback(device.close)
+        device.run(stop)
+
+
+def simulate(config: Config, board: Board) -> contextlib.AbstractContextManager[object]:
+    """The simulated chips on a mock board's pins. Only where the configuration names a scenario."""
+    from device.simulation.machine import VirtualMachine
+
+    assert isinstance(board, MockBoard), "config_file refuses a scenario on real pins"
+    return VirtualMachine(config, board)
