@@ -1,0 +1,49 @@
+"""The moment at which the virtual machine started, shared by the processes without a message."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from device.errors import RunError
+
+
+class ScenarioClock:
+    """The moment at which the virtual machine started, shared by all processes through one file."""
+
+    def __init__(self, runtime_dir: Path) -> None:
+        self._path = runtime_dir / "scenario-start"
+        self._seen_ns = -1
+        self._start_s: float | None = None
+
+    def start(self, now_s: float) -> None:
+        """The timeline begins now (``time.monotonic``). Raises RunError when the file cannot be written."""
+        fresh = self._path.with_suffix(f".{os.getpid()}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(f"{now_s!r}\n", encoding="ascii")
+            fresh.replace(self._path)
+        except OSError as error:
+            raise RunError(f"the scenario's clock cannot be started: {self._path}: {error.strerror}") from error
+
+    def clear(self) -> None:
+        """Back to the settled state at 0, until the next ``start``."""
+        self._path.unlink(missing_ok=True)
+
+    def started(self) -> bool:
+        return self._read() is not None
+
+    def elapsed(self, now_s: float) -> float:
+        """Seconds since the start; 0 before it, and for a start that lies ahead (left over from before a reboot)."""
+        start_s = self._read()
+        return 0.0 if start_s is None else max(0.0, now_s - start_s)
+
+    def _read(self) -> float | None:
+        try:
+            stamp_ns = self._path.stat().st_mtime_ns
+            if stamp_ns != self._seen_ns:
+                self._start_s = float(self._path.read_text(encoding="ascii"))
+                self._seen_ns = stamp_ns
+        except (OSError, ValueError):
+            self._start_s, self._seen_ns = None, -1
+        return self._start_s
