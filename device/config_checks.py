@@ -100,7 +100,7 @@ def _load(config: Config) -> Iterator[ConfigFault]:
     if config.load.counts_per_kg == 0:
         yield ConfigFault(
             ("load", "counts_per_kg"),
-            "= 0: would divide by zero; allowed -1e+06 to 1e+06 but 0, from a known weight, or leave the key out",
+            "= 0: would divide by zero; allowed -1000000 to 1000000 but 0, from a known weight, or leave the key out",
         )
 
 

@@ -18,6 +18,8 @@ from device.config import Config
 from device.config_lines import KeyPath
 
 UNITS = {
+    "_per_s": "per second",
+    "_per_kg": "per kilogram",
     "_deg": "degrees",
     "_kg": "kilograms",
     "_m_s": "metres per second",
@@ -193,11 +195,15 @@ def _range(metadata: list[Any], noun: str) -> str:
     low = high = ""
     for item in metadata:
         if isinstance(item, annotated_types.Ge):
-            low = f"{item.ge:g}"
+            low = _bound(item.ge)
         elif isinstance(item, annotated_types.Gt):
-            low = f"above {item.gt:g}"
+            low = f"above {_bound(item.gt)}"
         elif isinstance(item, annotated_types.Le):
-            high = f"{item.le:g}"
+            high = _bound(item.le)
     if low and high:
         return f"{low} to {high}, {noun}" if noun == "a whole number" else f"{low} to {high}"
     return f"{noun} {low}".strip() if low else noun
+
+
+def _bound(value: Any) -> str:
+    return f"{value:.0f}" if value == int(value) else f"{value:g}"

@@ -81,6 +81,9 @@ def parse(text: str, source: Path) -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_fault(source, str(error), text)]) from None
+    except ValueError as error:
+        # A number of thousands of digits: Python refuses it before TOML can.
+        raise ConfigError([f"{source}: {str(error).partition(';')[0]}: not a configuration"]) from None
     except RecursionError:
         raise ConfigError([f"{source}: nested too deeply to be a configuration"]) from None
     config, faults = _validate(data)
