@@ -1,0 +1,54 @@
+# make demo   the whole product on a simulated machine      make test   all tests
+# make bench  speed measured on this machine                make lint   ruff and mypy
+# make clean  remove what was set up here
+#
+# The first run sets up .venv and the pose model; later runs find them done and start at once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: demo test bench lint clean model
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/installed model
+	@$(BIN)/legpress demo $(ARGS)
+
+test: $(VENV)/installed-dev $(VENV)/checked-tests model
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/installed-dev model
+	@$(BIN)/legpress bench speed $(ARGS)
+
+lint: $(VENV)/installed-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "legpress: no $(PYTHON); run: sudo apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m device.command.prerequisites
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+# requirements.lock holds the exact versions that were tested; pyproject.toml the range that should do.
+$(VENV)/installed: pyproject.toml requirements.lock | $(BIN)/python
+	@echo "Installing (once; takes about 750 MB of disk) ..."
+	@$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@echo "Installing what the tests need (once) ..."
+	@$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable ".[dev]"
+	@touch $@
+
+$(VENV)/checked-tests: | $(BIN)/python
+	@$(BIN)/python -m device.command.prerequisites --tests
+	@touch $@
+
+# Takes a third of a second where the model is there, and proves that it is undamaged.
+model: $(VENV)/installed
+	@$(BIN)/legpress model build
