@@ -117,7 +117,7 @@ class LoadReader:
         raw = frame.raw
         assert raw is not None
         limit = OUTLIER_FRACTION * FULL_SCALE
-        if self._window and abs(raw - median_low(self._window)) > limit:
+        if self._window and abs(raw - self._window[-1]) > limit:
             if self._suspect is None or abs(raw - self._suspect) > limit:
                 self._suspect = raw
                 return "outlier"
