@@ -168,6 +168,8 @@ class Simulation(Section):
 
     scenario: Literal["clean", "rounding", "valgus", "mixed"] | None = None
     once: bool = False
+    pin_trace: Path | None = None
+    """Every edge of buzzer and light is appended to this file, one JSON line each."""
 
 
 class Config(Section):

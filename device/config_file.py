@@ -189,4 +189,8 @@ def with_absolute_paths(config: Config, folder: Path) -> Config:
         for camera in config.cameras
     )
     absolute_paths = {name: absolute(getattr(paths, name)) for name in type(paths).model_fields}
-    return config.model_copy(update={"paths": paths.model_copy(update=absolute_paths), "cameras": cameras})
+    trace = config.simulation.pin_trace
+    simulation = config.simulation.model_copy(update={"pin_trace": trace and absolute(trace)})
+    return config.model_copy(
+        update={"paths": paths.model_copy(update=absolute_paths), "cameras": cameras, "simulation": simulation}
+    )

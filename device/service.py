@@ -85,6 +85,7 @@ class Device:
         store: Store,
         inbox: Mailbox[Event],
         clock: Callable[[], float] = time.monotonic,
+        pulse_clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         runtime_dir = config.paths.runtime_dir
         self._config, self._clock, self._inbox = config, clock, inbox
@@ -106,6 +107,7 @@ class Device:
             board.output(pins.load_clock, "load clock"),
             config.load.channel_gain,
             config.load.samples_per_s,
+            pulse_clock=pulse_clock,
         )
         self._load = LoadReader(chip, config.load)
         seat = SeatReader(board.mcp3008(config.seat.channel, pins), config.seat, config.machine)
@@ -221,19 +223,31 @@ def run(config: Config, stop: threading.Event) -> None:
     with contextlib.ExitStack() as stack:
         board = stack.enter_context(open_board(config.pins.factory))
         silence_on_exit(board)
-        if config.simulation.scenario is not None:
-            stack.enter_context(simulate(config, board))
+        pulse_clock = simulate(config, board, stack) if config.simulation.scenario else time.perf_counter
         inbox: Mailbox[Event] = Mailbox()
         store = open_store(config.paths.state_dir, inbox.put)
         stack.callback(store.close)
-        device = Device(config, board, store, inbox)
+        device = Device(config, board, store, inbox, pulse_clock=pulse_clock)
         stack.callback(device.close)
         device.run(stop)
 
 
-def simulate(config: Config, board: Board) -> contextlib.AbstractContextManager[object]:
-    """The simulated chips on a mock board's pins. Only where the configuration names a scenario."""
+def simulate(config: Config, board: Board, stack: contextlib.ExitStack) -> Callable[[], float]:
+    """The simulated chips on a mock board's pins, in use until `stack` is left; returns the clock that times pulses.
+
+    Only where the configuration names a scenario.
+    """
+    from device.scenario import load_scenario
+    from device.scenario_clock import ScenarioClock
     from device.simulation.machine import VirtualMachine
+    from device.simulation.trace import PinTrace
 
     assert isinstance(board, MockBoard), "config_file refuses a scenario on real pins"
-    return VirtualMachine(config, board)
+    assert config.simulation.scenario is not None
+    if config.simulation.pin_trace is not None:
+        stack.callback(PinTrace(config.simulation.pin_trace, board, config.pins).close)
+    scenario = load_scenario(config.simulation.scenario)
+    clock = ScenarioClock(config.paths.runtime_dir)
+    machine = VirtualMachine(config, scenario, board, clock, once=config.simulation.once)
+    stack.callback(machine.close)
+    return machine.pulse_clock

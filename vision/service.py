@@ -19,7 +19,8 @@ from pathlib import Path
 from device.bus import Publisher
 from device.config import Camera, Config
 from device.messages import CameraStatus, PoseSample, View
-from device.scenario import Scenario, ScenarioClock
+from device.scenario import load_scenario
+from device.scenario_clock import ScenarioClock
 from vision.calibration import Calibration, CalibrationError, load_calibration
 from vision.capture import CameraThreads, Detection, LatestSlots, close_all
 from vision.clip import ClipSource
@@ -91,7 +92,10 @@ def open_source(camera: Camera, config: Config) -> FrameSource:
         return ClipSource(camera.clip)
     assert config.simulation.scenario is not None, "config_file refuses a scenario camera without a scenario"
     return ScenarioSource(
-        Scenario(config.simulation.scenario), ScenarioClock(config.paths.runtime_dir), camera.name
+        load_scenario(config.simulation.scenario),
+        camera.name,
+        ScenarioClock(config.paths.runtime_dir),
+        config.simulation.once,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from device import config_file
@@ -55,10 +56,15 @@ def run(args: argparse.Namespace) -> int:
         print(f"{path}: verified")
         return 0
     path = args.output or path
-    stages = _Stages()
-    try:
-        built = model.build(args.variant, path, args.sources, stages)
-    finally:
-        stages.close()
+    built = build_with_progress(args.variant, path, args.sources)
     print(f"{path}: built and verified" if built else f"{path}: already built, verified")
     return 0
+
+
+def build_with_progress(variant: model.Variant, path: Path, sources: Sequence[Path] = ()) -> bool:
+    """``vision.model.build`` for a person at a terminal; False when nothing had to be done."""
+    stages = _Stages()
+    try:
+        return model.build(variant, path, sources, stages)
+    finally:
+        stages.close()

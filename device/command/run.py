@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         import web_ui.service
 
-        web_ui.service.run(config, stop)
+        return web_ui.service.serve(config)
     return 0
 
 
