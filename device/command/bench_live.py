@@ -1,0 +1,210 @@
+"""What is measured on the running processes: sample to pin, memory and processor, event streams."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import selectors
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from device.bus import Publisher, Subscriber
+from device.command.bench_core import percentile, pose_at
+from device.command.config import to_toml
+from device.command.demo import demo_config, web_answers
+from device.command.supervisor import SERVICES, Supervisor
+from device.config import Config
+from device.errors import RunError
+from device.messages import LiveState, Sided
+from device.scenario import load_scenario
+from device.scenario_clock import ScenarioClock
+from vision.model import model_path, verify
+
+SAMPLES = 1000
+STREAMS = 50
+READY_WITHIN_S = 60.0
+_STRAIGHT, _BENT = 2.0, 30.0
+_PERIOD_S = 0.05
+_BAD_EVERY = 4
+"""Every fourth sample shows locked knees: onset, then three samples for the release."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Running:
+    config: Config
+    supervisor: Supervisor
+    live: Subscriber
+    trace: Path
+
+
+@contextlib.contextmanager
+def running(config: Config, services: Sequence[str], scenario: str) -> Iterator[Running]:
+    """These services on the virtual machine, in a folder of their own, until the block is left."""
+    with tempfile.TemporaryDirectory(prefix="legpress-bench-", ignore_cleanup_errors=True) as name:
+        home = Path(name)
+        bench = demo_config(load_scenario(scenario), home, _free_port(), once=False)
+        paths = bench.paths.model_copy(update={"model_dir": config.paths.model_dir})
+        quick = bench.faults.knee_lockout_deg.model_copy(update={"dwell_s": 0.0})
+        faults = bench.faults.model_copy(update={"knee_lockout_deg": quick})
+        bench = bench.model_copy(update={"paths": paths, "faults": faults})
+        path = home / "config.toml"
+        path.write_text(to_toml(bench), encoding="utf-8")
+        live = Subscriber(bench.paths.runtime_dir, "live")
+        trace = bench.simulation.pin_trace
+        assert trace is not None
+        try:
+            with Supervisor(path, services) as supervisor:
+                _wait_for(live, "web" not in services, bench)
+                yield Running(bench, supervisor, live, trace)
+        finally:
+            live.close()
+
+
+def _wait_for(live: Subscriber, no_web: bool, config: Config) -> None:
+    deadline_s = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline_s:
+        if live.wait(0.1) and any(isinstance(record, LiveState) for record in live.drain()):
+            if no_web or web_answers(config):
+                return
+    raise RunError(f"the services were not ready within {READY_WITHIN_S:.0f} s")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def latency_to_pin(config: Config, quick: bool) -> Sequence[tuple[str, float, str, str | None]]:
+    """Samples published by this process, the buzzer pin of the device process, one clock for both.
+
+    A lifter does a few reps and then locks the knees in every fourth sample; the time from publishing
+    such a sample to the pin's rising edge is taken for each.
+    """
+    with running(config, ("device",), "clean") as at:
+        poses = Publisher(at.config.paths.runtime_dir, "pose")
+        try:
+            ScenarioClock(at.config.paths.runtime_dir).start(time.monotonic())
+            onsets_s = _lock_knees(poses, 100 if quick else SAMPLES)
+        finally:
+            poses.close()
+        time.sleep(0.3)
+        edges_s = [row["t_s"] for row in map(json.loads, at.trace.read_text().splitlines()) if _is_rise(row)]
+    delays_ms = [1000 * delay_s for delay_s in _first_edges(onsets_s, edges_s)]
+    if not delays_ms:
+        raise RunError("no onset reached the buzzer pin")
+    return [
+        ("sample to buzzer pin, onsets heard", len(delays_ms), f"of {len(onsets_s)}", None),
+        ("sample to buzzer pin, median", percentile(delays_ms, 0.5), "ms", None),
+        ("sample to buzzer pin, p99", percentile(delays_ms, 0.99), "ms", "<= 10"),
+        ("sample to buzzer pin, worst", max(delays_ms), "ms", None),
+    ]
+
+
+def _lock_knees(poses: Publisher, samples: int) -> list[float]:
+    """Publishes at the camera's pace; returns when each sample with locked knees left."""
+    onsets_s, seq = [], 0
+    warm_up = round(14.0 / _PERIOD_S)
+    due_s = time.monotonic()
+    for count in range(warm_up + samples):
+        due_s += _PERIOD_S
+        time.sleep(max(0.0, due_s - time.monotonic()))
+        pose = pose_at(seq, time.monotonic())
+        seq += 1
+        locked = count >= warm_up and count % _BAD_EVERY == 0
+        if count >= warm_up:
+            knee = _STRAIGHT if locked else _BENT
+            pose = dataclasses.replace(pose, knee_flexion_deg=Sided(knee, knee))
+        if locked:
+            onsets_s.append(time.monotonic())
+        poses.send(pose)
+    return onsets_s
+
+
+def _is_rise(row: dict[str, object]) -> bool:
+    return row["pin"] == "buzzer" and row["high"] is True
+
+
+def _first_edges(onsets_s: Sequence[float], edges_s: Sequence[float]) -> Iterator[float]:
+    """For each onset the delay to the first edge before the next onset; onsets without one are left out."""
+    ends_s = [*onsets_s[1:], float("inf")]
+    for onset_s, end_s in zip(onsets_s, ends_s, strict=True):
+        edge_s = next((edge for edge in edges_s if onset_s <= edge < end_s), None)
+        if edge_s is not None:
+            yield edge_s - onset_s
+
+
+def processes(config: Config, quick: bool) -> Sequence[tuple[str, float, str, str | None]]:
+    """Resident memory and processor share of each process while two cameras watch a set."""
+    verify(model_path(config.paths.model_dir, "full"), "full")
+    rows: list[tuple[str, float, str, str | None]] = []
+    limits = {"device": "<= 65", "web": "<= 90"}
+    with running(config, SERVICES, "mixed") as at:
+        time.sleep(5.0)
+        ScenarioClock(at.config.paths.runtime_dir).start(time.monotonic())
+        started_s = time.monotonic()
+        before = {name: _cpu_s(at.supervisor.pid(name)) for name in SERVICES}
+        time.sleep(5.0 if quick else 40.0)
+        elapsed_s = time.monotonic() - started_s
+        for name in SERVICES:
+            pid = at.supervisor.pid(name)
+            share = 100 * (_cpu_s(pid) - before[name]) / elapsed_s
+            rows.append((f"{name}: resident memory", _resident_mb(pid), "MB", limits.get(name)))
+            rows.append((f"{name}: processor", share, "% of a core", None))
+    return rows
+
+
+def _resident_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert found is not None
+    return int(found.group(1)) / 1024
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def stream_delivery(config: Config, quick: bool) -> Sequence[tuple[str, float, str, str | None]]:
+    """From the device's state to fifty pages at once, over real sockets."""
+    with running(config, ("device", "web"), "clean") as at:
+        delays_ms, served = _listen(at.config, 3.0 if quick else 15.0)
+    return [
+        ("event stream, clients served", served, f"of {STREAMS}", f">= {STREAMS}"),
+        ("event stream, state to client, median", percentile(delays_ms, 0.5), "ms", None),
+        ("event stream, state to client, p95", percentile(delays_ms, 0.95), "ms", "<= 100"),
+        ("event stream, state to client, p99", percentile(delays_ms, 0.99), "ms", None),
+    ]
+
+
+def _listen(config: Config, duration_s: float) -> tuple[list[float], int]:
+    """Delay of every state event that arrives at `STREAMS` clients (ms), and how many of them got any."""
+    delays_ms: list[float] = []
+    pattern = re.compile(rb'"t_s":([0-9.]+)')
+    host, port = config.web.host, config.web.port
+    request = f"GET /api/v1/live HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: text/event-stream\r\n\r\n".encode()
+    served: set[int] = set()
+    with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
+        for client in range(STREAMS):
+            connection = stack.enter_context(socket.create_connection((host, port), timeout=5.0))
+            connection.sendall(request)
+            selector.register(connection, selectors.EVENT_READ, client)
+        first_s = time.monotonic() + 1.0  # the states that wait for a new client are old by design
+        while (now_s := time.monotonic()) < first_s + duration_s:
+            for key, _ in selector.select(0.1):
+                data = key.fileobj.recv(65536)  # type: ignore[union-attr]  # sockets alone are registered
+                arrived_s = time.monotonic()
+                made = pattern.search(data)
+                if made and b"event: state" in data and now_s >= first_s:
+                    served.add(key.data)
+                    delays_ms.append(1000 * (arrived_s - float(made.group(1))))
+    if not delays_ms:
+        raise RunError("no state arrived on any event stream")
+    return delays_ms, len(served)

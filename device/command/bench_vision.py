@@ -1,0 +1,73 @@
+"""Frames a second of the whole vision pipeline against a loop that does nothing but find landmarks."""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import threading
+import time
+from collections.abc import Sequence
+
+from device.config import Camera, Config
+from device.messages import PoseSample
+from device.scenario import Scenario, load_scenario
+from vision.clip import ClipReader, ClipSource
+from vision.frames import FrameSource
+from vision.landmarks import PoseModel
+from vision.model import model_path, verify
+from vision.service import Vision
+
+ROUNDS = 5
+
+
+def vision_against_bare(config: Config, quick: bool) -> Sequence[tuple[str, float, str, str | None]]:
+    """Both on the same clip, in turn, several times; the ratio is taken round by round."""
+    scenario = load_scenario("rounding")
+    path = model_path(config.paths.model_dir, "full")
+    verify(path, "full")
+    config = scenario.configure(config)
+    bare, whole, cost_ms = [], [], []
+    for _ in range(1 if quick else ROUNDS):
+        with PoseModel(path) as model:
+            bare.append(_bare_loop(model, scenario))
+        with PoseModel(path) as model:
+            rate, cost = _pipeline(config, model, scenario)
+            whole.append(rate)
+            cost_ms.append(cost)
+    ratio = statistics.median(w / b for w, b in zip(whole, bare, strict=True))
+    return [
+        ("bare landmark loop", statistics.median(bare), "frames/s", None),
+        ("vision pipeline", statistics.median(whole), "frames/s", None),
+        ("vision pipeline / bare loop", ratio, "", ">= 0.85"),
+        ("fit on top of the landmarks, per frame", statistics.median(cost_ms), "ms", "<= 5"),
+    ]
+
+
+def _bare_loop(model: PoseModel, scenario: Scenario) -> float:
+    reader = ClipReader(scenario.cameras[0].clip)
+    frames, started_s = 0, time.perf_counter()
+    while (frame := reader.next()) is not None:
+        model.detect(frame.image_bgr, round(frame.t_s * 1000))
+        frames += 1
+    elapsed_s = time.perf_counter() - started_s
+    reader.close()
+    return frames / elapsed_s
+
+
+def _pipeline(config: Config, model: PoseModel, scenario: Scenario) -> tuple[float, float]:
+    """Frames/s from the first sample to the last, and the milliseconds of processor time that the fit took per frame."""
+
+    def once(camera: Camera, config: Config) -> FrameSource:
+        return ClipSource(scenario.cameras[0].clip, paced=False, loop=False)
+
+    times_s: list[float] = []
+
+    def publish(sample: PoseSample) -> None:
+        times_s.append(time.perf_counter())
+
+    started_s = time.perf_counter()
+    vision = Vision(config, [model], publish, opener=functools.partial(once), lossless=True)
+    cpu_s = time.thread_time()
+    vision.run(threading.Event())
+    cpu_s = time.thread_time() - cpu_s
+    return len(times_s) / (times_s[-1] - started_s), 1000 * cpu_s / len(times_s)
