@@ -1,0 +1,68 @@
+"""Raw evidence of one frame that depends on nothing but that frame: what the neutral contrast is made from.
+
+Places are in metres on the machine, where the sight line of a landmark meets a plane that the machine and
+the calibration fix; the member's own clean rep at the same carriage position takes out what is personal.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.calibration import Calibration
+from vision.landmarks import (
+    LEFT_ANKLE,
+    LEFT_HIP,
+    LEFT_KNEE,
+    LEFT_SHOULDER,
+    RIGHT_ANKLE,
+    RIGHT_HIP,
+    RIGHT_KNEE,
+    RIGHT_SHOULDER,
+    Landmarks,
+)
+from vision.lifter import Joints
+from vision.person import seat_m
+
+Floats = NDArray[np.float64]
+
+HALF_WIDTH_M: Final = {"hip": 0.11, "knee": 0.14, "ankle": 0.18, "shoulder": 0.173}
+"""Distance of each joint from the machine's middle plane (means of the rendered lifters)."""
+_LEFT: Final = {"hip": LEFT_HIP, "knee": LEFT_KNEE, "ankle": LEFT_ANKLE, "shoulder": LEFT_SHOULDER}
+_RIGHT: Final = {"hip": RIGHT_HIP, "knee": RIGHT_KNEE, "ankle": RIGHT_ANKLE, "shoulder": RIGHT_SHOULDER}
+
+
+def camera_cues(calibration: Calibration, landmarks: Landmarks, joints: Joints) -> dict[str, float]:
+    """Cues by name. From the front: lateral places of hips and knees. Else: places of the nearer leg and shoulder."""
+    if calibration.view == "front":
+        return _frontal(calibration, landmarks, joints)
+    return _sagittal(calibration, landmarks)
+
+
+def _sagittal(calibration: Calibration, landmarks: Landmarks) -> dict[str, float]:
+    """Along (``_up``) and off (``_off``) the pad, from the calibrated seat, of the camera-side joints; far knee and hip too."""
+    machine, seat = calibration.machine, seat_m(calibration)
+    sign = 1.0 if calibration.eye[0] > 0 else -1.0
+    out: dict[str, float] = {}
+    for prefix, side, names in (("near", sign, ("hip", "knee", "ankle", "shoulder")), ("far", -sign, ("hip", "knee"))):
+        index = _LEFT if side > 0 else _RIGHT
+        for name in names:
+            place = calibration.on_plane_x(landmarks.px[index[name]], side * HALF_WIDTH_M[name]) - seat
+            out[f"{prefix}_{name}_up"] = float(place @ machine.pad_up)
+            out[f"{prefix}_{name}_off"] = float(place @ machine.pad_normal)
+    return out
+
+
+def _frontal(calibration: Calibration, landmarks: Landmarks, joints: Joints) -> dict[str, float]:
+    """Lateral place (x) of hips, knees and shoulders at the fitted joint's distance from the camera."""
+    out: dict[str, float] = {}
+    for i, (side, index) in enumerate((("left", _LEFT), ("right", _RIGHT))):
+        for name, place in (("hip", joints.hip[i]), ("knee", joints.knee[i])):
+            miss = landmarks.px[index[name]] - calibration.project(place)
+            metres = float((calibration.R @ place + calibration.t)[2]) / calibration.focal_length_px
+            moved = calibration.R.T @ np.array([miss[0] * metres, miss[1] * metres, 0.0])
+            out[f"{name}_{side}_x"] = float(place[0] + moved[0])
+            out[f"{name}_{side}_up"] = float((place - seat_m(calibration) + moved) @ calibration.machine.pad_up)
+    return out

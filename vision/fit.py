@@ -1,0 +1,154 @@
+"""Least squares that bring the kinematic model (``vision.lifter``) and the landmarks together.
+
+The pose is fitted afresh in every frame. The shape is fitted to landmarks averaged over frames at the same
+carriage position ("stations", 2 cm apart), which takes out the noise and keeps all depths in balance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.lifter import POSE_MEAN, POSE_SD, SHAPE_MEAN, SHAPE_SD, STRAIGHT_SD_M, Joints, LegModel
+
+Floats = NDArray[np.float64]
+
+HUBER: Final = 2.0
+"""Residuals beyond so many standard deviations count linearly."""
+STATION_M: Final = 0.02
+STATIONS: Final = 28
+MEMORY_FRAMES: Final = 25.0
+"""A station's average forgets over so many of its own frames."""
+SHARED_ERROR: Final = 1.0
+_POSE_STEP: Final = np.array([1e-4, 1e-4, 2e-4, 2e-4])
+_SHAPE_STEP: Final = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sights:
+    """What the cameras saw of hips, knees and ankles: batches (..., cameras, 2 sides, 3 joints, ...)."""
+
+    px: Floats
+    """(..., cameras, 2, 3, 2)"""
+    weight: Floats
+    """(..., cameras, 2, 3) 1 / sd in pixels; 0 = not seen."""
+    bias_m: Floats
+    """(cameras, 2, 3, 3) learned place of each landmark against its joint, machine axes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseFit:
+    pose: Floats
+    """(4,) see ``lifter.POSE``."""
+    covariance: Floats
+    """(4, 4)"""
+    joints: Joints
+    miss: float
+    """Root mean square of the weighted image residuals; about 1 where the landmarks agree with the model."""
+
+
+class LegFit:
+    """Fits ``LegModel`` as seen by fixed cameras."""
+
+    def __init__(self, model: LegModel, projections: Floats) -> None:
+        """``projections`` (cameras, 3, 4): machine metres to homogeneous pixels."""
+        self.model = model
+        self._projections = projections
+
+    def residuals(self, shape: Floats, pose: Floats, carriage_m: Floats, sights: Sights) -> Floats:
+        """(..., r): image (pixels / sd, Huber), straight-leg limit, pose prior."""
+        joints = self.model.joints(shape, pose, carriage_m)
+        places = joints.stacked()[..., None, :, :, :] + sights.bias_m
+        seen = np.einsum("kij,...ksnj->...ksni", self._projections[:, :, :3], places)
+        seen = seen + self._projections[:, None, None, :, 3]
+        miss = (seen[..., :2] / np.maximum(seen[..., 2:], 1e-3) - sights.px) * sights.weight[..., None]
+        far = np.sqrt(np.sum(miss**2, axis=-1, keepdims=True))
+        miss = miss * np.sqrt(np.minimum(1.0, HUBER / np.maximum(far, 1e-9)))
+        image = miss.reshape(*miss.shape[:-4], -1)
+        prior = (pose - POSE_MEAN) / POSE_SD
+        prior = np.broadcast_to(prior, (*image.shape[:-1], 4))
+        return np.concatenate([image, joints.overreach_m / STRAIGHT_SD_M, prior], axis=-1)
+
+    def fit_pose(self, shape: Floats, start: Floats, carriage_m: float, sights: Sights, rounds: int = 3) -> PoseFit:
+        """The pose of one frame, the shape given."""
+        pose = start.copy()
+        carriage = np.array(carriage_m)
+        hessian = np.eye(4)
+        for _ in range(rounds):
+            trials = np.concatenate([pose[None], pose + np.diag(_POSE_STEP)])
+            values = self.residuals(shape, trials, carriage, Sights(sights.px[None], sights.weight[None], sights.bias_m))
+            jacobian = ((values[1:] - values[0]) / _POSE_STEP[:, None]).T
+            hessian = jacobian.T @ jacobian + 1e-6 * np.eye(4)
+            step = np.linalg.solve(hessian, jacobian.T @ values[0])
+            pose = pose - np.clip(step, -0.05, 0.05)
+        image = values[0][: sights.px.size]
+        used = max(2 * int(np.count_nonzero(sights.weight)), 1)
+        miss = float(np.sqrt(np.sum(image**2) / used))
+        return PoseFit(pose, np.linalg.inv(hessian), self.model.joints(shape, pose, carriage), miss)
+
+
+class ShapeFit:
+    """The member's shape, refined while the set goes on."""
+
+    def __init__(self, fit: LegFit, cameras: int) -> None:
+        self._fit = fit
+        self.shape: Floats = SHAPE_MEAN.copy()
+        self.covariance: Floats = np.diag(SHAPE_SD**2)
+        self._carriage = np.zeros(STATIONS)
+        self._used = np.zeros(STATIONS, dtype=bool)
+        self._px = np.zeros((STATIONS, cameras, 2, 3, 2))
+        self._weight = np.zeros((STATIONS, cameras, 2, 3))
+        self._count = np.zeros((STATIONS, cameras, 2, 3))
+        self._poses = np.tile(POSE_MEAN, (STATIONS, 1))
+        self.frames = 0
+
+    def add(self, carriage_m: float, sights: Sights) -> None:
+        """Average one moment into its station."""
+        at = int(np.floor(carriage_m / STATION_M)) + 5
+        if not 0 <= at < STATIONS:
+            return
+        seen = sights.weight > 0
+        self._count[at] = np.where(seen, np.minimum(self._count[at] + 1, MEMORY_FRAMES), self._count[at])
+        share = np.where(seen, 1.0 / np.maximum(self._count[at], 1.0), 0.0)
+        self._px[at] += share[..., None] * (sights.px - self._px[at])
+        self._weight[at] = np.where(seen, sights.weight, self._weight[at])
+        if not self._used[at]:
+            self._carriage[at], self._used[at] = carriage_m, True
+        else:
+            self._carriage[at] += float(share.max()) * (carriage_m - self._carriage[at])
+        self.frames += 1
+
+    def refine(self, bias_m: Floats) -> None:
+        """One Gauss-Newton step over the shape and every station's pose (poses eliminated by Schur complement)."""
+        used = np.flatnonzero(self._used)
+        if not len(used):
+            return
+        sights = Sights(self._px[used][:, None], self._weight[used][:, None], bias_m)
+        poses, shape = self._poses[used], self.shape
+        trial_poses = np.repeat(poses[:, None], 13, axis=1)
+        trial_poses[:, 1:5] += np.diag(_POSE_STEP)
+        trial_shapes = np.tile(shape, (13, 1))
+        trial_shapes[5:] += _SHAPE_STEP * np.eye(8)
+        values = self._fit.residuals(trial_shapes[None], trial_poses, self._carriage[used][:, None], sights)
+        base = values[:, 0]
+        by_pose = np.moveaxis((values[:, 1:5] - base[:, None]) / _POSE_STEP[:, None], 1, 2)
+        by_shape = np.moveaxis((values[:, 5:] - base[:, None]) / _SHAPE_STEP, 1, 2)
+        pose_hessian = np.einsum("bri,brj->bij", by_pose, by_pose)
+        mixed = np.einsum("bri,brj->bij", by_shape, by_pose)
+        pose_gradient = np.einsum("bri,br->bi", by_pose, base)
+        gain = mixed @ np.linalg.inv(pose_hessian)
+        # Errors at neighbouring stations are alike (the same landmark bias): they count as fewer.
+        share = SHARED_ERROR * min(1.0, 6.0 / len(used))
+        hessian = share * (np.einsum("bri,brj->ij", by_shape, by_shape) - np.einsum("bij,bkj->ik", gain, mixed))
+        gradient = share * (np.einsum("bri,br->i", by_shape, base) - np.einsum("bij,bj->i", gain, pose_gradient))
+        hessian = hessian + np.diag(1.0 / SHAPE_SD**2)
+        gradient = gradient + (shape - SHAPE_MEAN) / SHAPE_SD**2
+        step = np.clip(-np.linalg.solve(hessian, gradient), -0.03, 0.03)
+        self.shape = shape + step
+        self.covariance = cast(Floats, np.linalg.inv(hessian))
+        pose_step = -np.einsum("bij,bj->bi", np.linalg.inv(pose_hessian),
+                               pose_gradient + np.einsum("bji,j->bi", mixed, step))
+        self._poses[used] = poses + np.clip(pose_step, -0.05, 0.05)

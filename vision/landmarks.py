@@ -1,0 +1,131 @@
+"""Pose landmarks of one person by MediaPipe's PoseLandmarker. The only file that imports mediapipe.
+
+Runs in VIDEO mode in the caller's thread, on the part of the image where the machine is: a person
+outside that part cannot be taken for the lifter, and the lifter fills more of what the model sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.errors import RunError
+
+Floats = NDArray[np.float64]
+Crop = tuple[int, int, int, int]
+"""x, y, width, height in pixels."""
+
+LANDMARKS: Final = 33
+NOSE, LEFT_EAR, RIGHT_EAR = 0, 7, 8
+LEFT_SHOULDER, RIGHT_SHOULDER = 11, 12
+LEFT_HIP, RIGHT_HIP, LEFT_KNEE, RIGHT_KNEE, LEFT_ANKLE, RIGHT_ANKLE = 23, 24, 25, 26, 27, 28
+LEFT_HEEL, RIGHT_HEEL, LEFT_TOE, RIGHT_TOE = 29, 30, 31, 32
+MIRRORED: Final = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21,
+                   24, 23, 26, 25, 28, 27, 30, 29, 32, 31)
+"""Index of each landmark's twin on the other side of the body."""
+
+
+class PoseModelError(RunError):
+    """The pose model cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Landmarks:
+    """MediaPipe's 33 landmarks of one person in one image."""
+
+    px: Floats
+    """(33, 2) x, y in pixels of the whole image."""
+    visibility: Floats
+    """(33,) 0..1, the model's own opinion."""
+    world_m: Floats
+    """(33, 3) metres, camera-aligned axes, origin between the hips."""
+
+    def mirrored(self) -> Landmarks:
+        """Left and right names exchanged; places unchanged."""
+        order = list(MIRRORED)
+        return Landmarks(self.px[order], self.visibility[order], self.world_m[order])
+
+
+def check_processor(cpuinfo: Path = Path("/proc/cpuinfo"), machine: str | None = None) -> None:
+    """Raise PoseModelError where importing mediapipe would end the process.
+
+    The aarch64 builds of mediapipe 1.x use LSE atomics and die with SIGILL on a Cortex-A72 (Pi 4),
+    so the CPU flag is looked up before the import.
+    """
+    if machine is None:
+        import platform
+        machine = platform.machine()
+    if machine != "aarch64" or not cpuinfo.exists():
+        return
+    if "atomics" not in cpuinfo.read_text(errors="replace").split():
+        raise PoseModelError("this processor lacks the LSE atomics that mediapipe needs (a Raspberry Pi 4 or older):"
+                             " use a Raspberry Pi 5, or mediapipe 0.10.18 on Python 3.11")
+
+
+class PoseModel:
+    """PoseLandmarker as a context manager.
+
+    Timestamps must increase; one that does not is moved to a millisecond after the last, so a clock
+    that stutters cannot stop the check. Raises PoseModelError if the model file or the library is unusable.
+    """
+
+    def __init__(self, model_path: Path) -> None:
+        self._path = Path(model_path)
+        self._landmarker: Any = None
+        self._mediapipe: Any = None
+        self._last_ms = -1
+
+    def __enter__(self) -> PoseModel:
+        if not self._path.is_file():
+            raise PoseModelError(f"{self._path}: no such pose model; make it with 'legpress model build'")
+        check_processor()
+        try:
+            import mediapipe
+            from mediapipe.tasks.python import BaseOptions, vision
+        except (ImportError, OSError) as problem:
+            raise PoseModelError(f"mediapipe cannot be loaded ({problem}); on Debian install libegl1 and libgles2") from problem
+        self._mediapipe = mediapipe
+        options = vision.PoseLandmarkerOptions(
+            base_options=BaseOptions(model_asset_buffer=self._path.read_bytes()),
+            running_mode=vision.RunningMode.VIDEO, num_poses=1,
+        )
+        try:
+            self._landmarker = vision.PoseLandmarker.create_from_options(options)
+        except (RuntimeError, ValueError) as problem:
+            reason = str(problem).splitlines()[0]
+            raise PoseModelError(f"{self._path}: not a usable pose model ({reason}); rebuild it with 'legpress model build'") from problem
+        self._last_ms = -1
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+        if self._landmarker is not None:
+            self._landmarker.close()
+            self._landmarker = None
+
+    def detect(self, image_bgr: NDArray[np.uint8], t_ms: int, crop: Sequence[int] | None = None) -> Landmarks | None:
+        """The person in the image, or None.
+
+        ``image_bgr`` is (height, width, 3) in OpenCV's channel order. ``crop`` limits the search; the
+        landmarks come back in pixels of the whole image all the same. Keep it constant over a clip: the
+        tracker carries its region from frame to frame.
+        """
+        if self._landmarker is None:
+            raise PoseModelError("the pose model is not open: use it as 'with PoseModel(path) as model:'")
+        x, y, width, height = crop if crop is not None else (0, 0, image_bgr.shape[1], image_bgr.shape[0])
+        part = np.ascontiguousarray(image_bgr[y:y + height, x:x + width, ::-1])
+        self._last_ms = max(int(t_ms), self._last_ms + 1)
+        image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=part)
+        found = self._landmarker.detect_for_video(image, self._last_ms)
+        if not found.pose_landmarks:
+            return None
+        points, world = found.pose_landmarks[0], found.pose_world_landmarks[0]
+        px = np.array([(x + p.x * width, y + p.y * height) for p in points], dtype=np.float64)
+        visibility = np.array([p.visibility for p in points], dtype=np.float64)
+        world_m = np.array([(p.x, p.y, p.z) for p in world], dtype=np.float64)
+        return Landmarks(px, visibility, world_m)

@@ -1,0 +1,116 @@
+"""A small kinematic model of a lifter on a leg press, fitted to the landmarks of one or two cameras.
+
+Shape (per member and set) and pose (per frame) are few, because the machine is known: the feet lie on the
+plate, whose place along the rail is tracked; the pelvis is near the calibrated seat; bones keep their
+length; a leg is never longer than straight. Everything is evaluated in batches, so that a numerical
+Jacobian costs one pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.calibration import Calibration, Machine
+from vision.person import seat_m
+
+Floats = NDArray[np.float64]
+
+SHAPE: Final = ("thigh_m", "shank_m", "hip_up_m", "hip_off_m", "hip_half_width_m", "ankle_half_width_m", "ankle_up_m", "ankle_off_m")
+"""Thigh, shank; neutral hip place along and off the pad, against the calibrated seat; half the distances
+between the hip joints and between the ankles; the ankle's place on the plate, up from its middle and off it."""
+SHAPE_MEAN: Final = np.array([0.428, 0.428, 0.0, 0.0, 0.110, 0.180, -0.070, 0.082])
+SHAPE_SD: Final = np.array([0.030, 0.032, 0.012, 0.010, 0.008, 0.035, 0.080, 0.004])
+"""Of the rendered lifters (body sizes of adults), widened by a third."""
+POSE: Final = ("hip_up_m", "hip_off_m", "knee_left_m", "knee_right_m")
+"""Shift of the hips along and off the pad; medial offset of each knee from its hip-ankle line."""
+POSE_MEAN: Final = np.array([0.0, 0.0, -0.008, -0.008])
+POSE_SD: Final = np.array([0.012, 0.012, 0.030, 0.030])
+STRAIGHT: Final = 0.9994
+"""A leg reaches at most this share of thigh + shank (soft)."""
+STRAIGHT_SD_M: Final = 0.002
+SOLE_BEHIND_ANKLE_M: Final = 0.070
+"""The middle of the sole lies this far up the plate from the ankle (rendered lifters: sd 3 mm)."""
+SIGN: Final = np.array([1.0, -1.0])
+"""+x is the lifter's left; sides are ordered left, right."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Joints:
+    """Batches of joint places, machine frame, metres: (..., 2 sides, 3)."""
+
+    hip: Floats
+    knee: Floats
+    ankle: Floats
+    overreach_m: Floats
+    """(..., 2) how much farther the ankle is from the hip than a straight leg is long."""
+
+    def stacked(self) -> Floats:
+        """(..., 2, 3 joints, 3) hip, knee, ankle."""
+        return np.stack([self.hip, self.knee, self.ankle], axis=-2)
+
+
+class LegModel:
+    """Places of hips, knees and ankles from shape, pose and carriage, on one machine."""
+
+    def __init__(self, calibration: Calibration) -> None:
+        machine: Machine = calibration.machine
+        self.machine = machine
+        self.seat = seat_m(calibration)
+        names = ("plate_top_left", "plate_top_right", "plate_bottom_left", "plate_bottom_right")
+        self.plate_centre = cast(Floats, np.mean([calibration.point(n) for n in names], axis=0))
+        self._across = np.array([1.0, 0.0, 0.0])
+
+    def joints(self, shape: Floats, pose: Floats, carriage_m: Floats) -> Joints:
+        """``shape`` (..., 8), ``pose`` (..., 4), ``carriage_m`` (...): broadcast against each other."""
+        machine = self.machine
+        hip_mid = (self.seat + (shape[..., 2] + pose[..., 0])[..., None] * machine.pad_up
+                   + (shape[..., 3] + pose[..., 1])[..., None] * machine.pad_normal)
+        ankle_mid = (self.plate_centre - carriage_m[..., None] * machine.rail + shape[..., 6, None] * machine.plate_up
+                     - shape[..., 7, None] * machine.plate_normal)
+        spread = SIGN[:, None] * self._across
+        hip = hip_mid[..., None, :] + shape[..., 4, None, None] * spread
+        ankle = ankle_mid[..., None, :] + shape[..., 5, None, None] * spread
+        hip, ankle = np.broadcast_arrays(hip, ankle)
+        knee, over = self._knee(hip, ankle, shape[..., 0, None], shape[..., 1, None], pose[..., 2:4])
+        return Joints(hip, knee, ankle, over)
+
+    def _knee(self, hip: Floats, ankle: Floats, thigh: Floats, shank: Floats, medial_m: Floats) -> tuple[Floats, Floats]:
+        line = ankle - hip
+        reach = np.linalg.norm(line, axis=-1)
+        full = (thigh + shank) * STRAIGHT
+        line = line / reach[..., None]
+        bent = np.minimum(reach, (thigh + shank) * 0.99995)
+        along = (thigh**2 - shank**2 + bent**2) / (2 * bent)
+        radius = np.sqrt(np.maximum(thigh**2 - along**2, 1e-8))
+        lateral = self._across - line * line[..., :1]
+        lateral = lateral / np.linalg.norm(lateral, axis=-1, keepdims=True)
+        upwards = np.cross(line, lateral)
+        flip = np.sign(upwards @ (self.machine.pad_up + self.machine.pad_normal))
+        upwards = upwards * np.where(flip == 0, 1.0, flip)[..., None]
+        medial = -SIGN[:, None] * lateral
+        offset = np.clip(medial_m, -0.9 * radius, 0.9 * radius)
+        rise = np.sqrt(radius**2 - offset**2)
+        knee = hip + line * along[..., None] + rise[..., None] * upwards + offset[..., None] * medial
+        return knee, np.maximum(reach - full, 0.0)
+
+
+def knee_flexion_deg(joints: Joints) -> Floats:
+    """(..., 2) angle between thigh and shank, 0 = straight."""
+    thigh, shank = joints.knee - joints.hip, joints.ankle - joints.knee
+    cosine = np.sum(thigh * shank, axis=-1) / (np.linalg.norm(thigh, axis=-1) * np.linalg.norm(shank, axis=-1))
+    return cast(Floats, np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+
+
+def valgus_deg(joints: Joints) -> Floats:
+    """(..., 2) asin(medial offset of the knee from the hip-ankle line / thigh length), + = inwards."""
+    line = joints.ankle - joints.hip
+    line = line / np.linalg.norm(line, axis=-1, keepdims=True)
+    lateral = np.array([1.0, 0.0, 0.0]) - line * line[..., :1]
+    lateral = lateral / np.linalg.norm(lateral, axis=-1, keepdims=True)
+    thigh = joints.knee - joints.hip
+    medial = np.sum(thigh * lateral, axis=-1) * -SIGN
+    return cast(Floats, np.degrees(np.arcsin(np.clip(medial / np.linalg.norm(thigh, axis=-1), -1.0, 1.0))))

@@ -1,0 +1,70 @@
+"""Where the lifter must be: the part of the image that the machine takes, and whether somebody sits in it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.calibration import Calibration
+from vision.landmarks import (
+    LEFT_HIP,
+    LEFT_SHOULDER,
+    RIGHT_HIP,
+    RIGHT_SHOULDER,
+    Crop,
+    Landmarks,
+)
+
+Floats = NDArray[np.float64]
+
+HIP_ALONG_PAD_M: Final = 0.05
+"""The hip joints of a seated lifter: this far up the pad from its lower end (ours) ..."""
+HIP_OFF_PAD_M: Final = 0.067
+"""... and this far in front of it (mean of the rendered lifters, sd 6 mm)."""
+MARGIN_PX: Final = 20
+SEAT_RADIUS_M: Final = 0.30
+"""How far from the calibrated seat the seen hips may be (ours: half a body's width and 10 cm of slide)."""
+
+
+def seat_m(calibration: Calibration) -> Floats:
+    """(3,) middle between the hip joints of a lifter who sits as the pads ask (m, machine frame)."""
+    machine = calibration.machine
+    return calibration.point("back_pad_bottom") + HIP_ALONG_PAD_M * machine.pad_up + HIP_OFF_PAD_M * machine.pad_normal
+
+
+def lifter_region_px(calibration: Calibration) -> Crop:
+    """The part of the image that a lifter on this machine can take, with a margin."""
+    machine, seat = calibration.machine, seat_m(calibration)
+    across = np.array([1.0, 0.0, 0.0])
+    middle = [seat - 0.15 * machine.pad_normal, seat + 0.90 * machine.pad_up, seat + 0.90 * machine.pad_up + 0.2 * machine.pad_normal,
+              seat + 0.45 * machine.pad_normal + 0.2 * machine.rail, seat - 0.12 * machine.pad_up]
+    places = [place + side * across for place in middle for side in (-0.32, 0.32)]
+    places += [calibration.point(name) + 0.04 * machine.rail for name in
+               ("plate_top_left", "plate_top_right", "plate_bottom_left", "plate_bottom_right")]
+    px = calibration.project(np.array(places))
+    width, height = calibration.image_size_px
+    low = np.clip(np.floor(px.min(axis=0)) - MARGIN_PX, 0, (width - 32, height - 32))
+    high = np.clip(np.ceil(px.max(axis=0)) + MARGIN_PX, low + 32, (width, height))
+    (x0, y0), (x1, y1) = low.astype(int), high.astype(int)
+    return int(x0), int(y0), int(x1 - x0), int(y1 - y0)
+
+
+def sits_on_machine(landmarks: Landmarks, calibration: Calibration) -> bool:
+    """Whether these landmarks are of a person whose hips are at the calibrated seat, head end up the pad.
+
+    Judged in the image, by the machine's own scale there: a bystander behind or beside the machine fails.
+    """
+    seat = seat_m(calibration)
+    away = seat + calibration.machine.pad_up * 0.45
+    places = calibration.project(np.array([seat, away]))
+    scale_px_per_m = calibration.focal_length_px / float((calibration.R @ seat + calibration.t)[2])
+    px = landmarks.px
+    if not np.isfinite(px).all():
+        return False
+    hips = (px[LEFT_HIP] + px[RIGHT_HIP]) / 2
+    shoulders = (px[LEFT_SHOULDER] + px[RIGHT_SHOULDER]) / 2
+    near = np.linalg.norm(hips - places[0]) <= SEAT_RADIUS_M * scale_px_per_m
+    leaning = np.linalg.norm(shoulders - places[1]) <= 1.2 * SEAT_RADIUS_M * scale_px_per_m
+    return bool(near and leaning)

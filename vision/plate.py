@@ -1,0 +1,177 @@
+"""Follows the footplate in one camera's image, and so the carriage along its rail.
+
+The plate is rigid and moves along one line, so one number is searched for: the carriage position. Two
+cues share the work. The plate's own picture, sampled on a grid that is pinned to the plate (feet and
+all), is compared with the same grid at trial positions: precise, but only relative. The plate's four
+edges, as predicted by the calibration, give the absolute position; their evidence is summed over time,
+for background edges slide past while the plate's own stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.calibration import Calibration
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+LOWEST_M: Final = 0.75
+"""Longest travel searched, from the calibrated rest towards the lifter; a leg press lowers by 0.3-0.5 m (ours)."""
+HIGHEST_M: Final = -0.10
+"""How far above the calibrated rest the search goes."""
+THICKNESS_M: Final = 0.024
+"""Of the plate with its frame (ours): front and back outline are this far apart, and both show."""
+EDGE_STEP_M: Final = 0.004
+OFFSETS_M: Final = np.arange(-0.080, 0.0801, 0.002)
+"""Trial corrections of the absolute position."""
+SETTLED_FRAMES: Final = 8
+"""After so many frames the summed edge evidence may correct the absolute position."""
+GRID: Final = (14, 18)
+"""Rows and columns of the picture pinned to the plate, border included."""
+REACH_M: Final = 0.10
+"""Farthest that the carriage moves between two frames: 1.2 m/s at 12 frames/s."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlatePosition:
+    carriage_m: float
+    """From the calibrated rest, + = lowered."""
+    standard_error_m: float
+    match: float
+    """Correlation of the plate's picture with what was learned, -1..1; low when it is hidden or the camera moved."""
+
+
+class PlateTracker:
+    """One camera's estimate of the carriage; feed every frame in order."""
+
+    def __init__(self, calibration: Calibration) -> None:
+        self._calibration = calibration
+        machine = calibration.machine
+        corners = [calibration.point(n) for n in
+                   ("plate_top_left", "plate_top_right", "plate_bottom_left", "plate_bottom_right")]
+        self._centre = np.mean(corners, axis=0)
+        self._half_w, self._half_h = machine.plate_width_m / 2, machine.plate_height_m / 2
+        self._across = np.array([1.0, 0.0, 0.0])
+        self._grid = self._plate_points(np.linspace(-1.08, 1.08, GRID[1]), np.linspace(-1.08, 1.08, GRID[0]))
+        self._edge_points, self._edge_normals = self._edges()
+        self._picture: Singles | None = None
+        self._anchor_m = 0.0
+        self._evidence = np.zeros(len(OFFSETS_M))
+        self._last_m: float | None = None
+        self._speed_m = 0.0
+        self._frames = 0
+
+    def update(self, image_bgr: NDArray[np.uint8]) -> PlatePosition:
+        """The carriage in this frame."""
+        gray = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY)
+        smooth = cv2.GaussianBlur(gray, (0, 0), 1.0).astype(np.float32)
+        if self._last_m is None or self._picture is None:
+            start = self._find(smooth)
+            self._picture, self._last_m = self._sample(smooth, np.array([start]))[0], start
+            match = 1.0
+        else:
+            self._last_m, match = self._follow(smooth, self._last_m)
+        self._weigh_edges(smooth, self._last_m)
+        self._frames += 1
+        self._anchor(smooth)
+        return PlatePosition(self._last_m, 0.003 if match > 0.6 else 0.02, match)
+
+    def _plate_points(self, across: Floats, up: Floats) -> Floats:
+        """(n, 3) machine points at rest, on a grid in half widths and half heights."""
+        u, v = np.meshgrid(across, up)
+        return cast(Floats, self._centre + u.reshape(-1, 1) * self._half_w * self._across
+                    + v.reshape(-1, 1) * self._half_h * self._calibration.machine.plate_up)
+
+    def _edges(self) -> tuple[Floats, Floats]:
+        """Points on the visible edges of the plate as a flat box (n, 3), and the outward direction at each (n, 3).
+
+        An edge shows where at least one of its two faces is turned to the camera (the box is convex).
+        """
+        machine, eye = self._calibration.machine, self._calibration.eye
+        along = np.linspace(-0.96, 0.96, 36)
+        one = np.ones_like(along)
+        up, normal = machine.plate_up, machine.plate_normal
+        to_eye = eye - (self._centre - 0.15 * machine.rail)
+        points, outwards = [], []
+        sides = ((along, one, up, self._half_h), (along, -one, -up, self._half_h),
+                 (one, along, self._across, self._half_w), (-one, along, -self._across, self._half_w))
+        for u, v, outward, half in sides:
+            side_shows = float(outward @ to_eye) > half
+            for depth, face in ((0.0, -normal), (THICKNESS_M, normal)):
+                face_shows = float(face @ (to_eye - depth * normal)) > 0
+                if not (side_shows or face_shows):
+                    continue
+                points.append(self._centre + depth * normal + u[:, None] * self._half_w * self._across
+                              + v[:, None] * self._half_h * up)
+                outwards.append(np.tile(outward, (len(along), 1)))
+        return np.concatenate(points), np.concatenate(outwards)
+
+    def _shifted(self, places: Floats, carriage_m: Floats) -> Floats:
+        """(trials, n, 2) pixels of plate points at trial carriage positions."""
+        return self._calibration.project(places[None] - carriage_m[:, None, None] * self._calibration.machine.rail)
+
+    def _sample(self, smooth: Singles, carriage_m: Floats) -> Singles:
+        """(trials, n) normalised pictures on the grid that is pinned to the plate."""
+        px = self._shifted(self._grid, carriage_m).astype(np.float32)
+        seen = cv2.remap(smooth, px[..., 0], px[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        seen = seen - seen.mean(axis=1, keepdims=True)
+        return cast(Singles, seen / (np.linalg.norm(seen, axis=1, keepdims=True) + 1e-3))
+
+    def _edge_energy(self, smooth: Singles, carriage_m: Floats) -> Floats:
+        """(trials,) mean contrast across the plate's edges (grey levels, each point capped)."""
+        places, step = self._edge_points, 0.007 * self._edge_normals
+        inner = self._shifted(places - step, carriage_m).astype(np.float32)
+        outer = self._shifted(places + step, carriage_m).astype(np.float32)
+        a = cv2.remap(smooth, inner[..., 0], inner[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        b = cv2.remap(smooth, outer[..., 0], outer[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return cast(Floats, np.minimum(np.abs(a - b), 25.0).mean(axis=1).astype(np.float64))
+
+    def _find(self, smooth: Singles) -> float:
+        trials = np.arange(HIGHEST_M, LOWEST_M, EDGE_STEP_M)
+        energy = self._edge_energy(smooth, trials)
+        # The carriage stands near its rest far more often than anywhere else.
+        return float(trials[int(np.argmax(energy - 1.5 * np.minimum(np.abs(trials) / 0.1, 1.0)))])
+
+    def _follow(self, smooth: Singles, last_m: float) -> tuple[float, float]:
+        trials = last_m + self._speed_m + np.arange(-REACH_M, REACH_M + 1e-9, 0.005)
+        trials = np.clip(trials, HIGHEST_M - 0.05, LOWEST_M + 0.05)
+        assert self._picture is not None
+        scores = self._sample(smooth, trials) @ self._picture
+        at = int(np.argmax(scores))
+        fine = trials[at] + np.arange(-0.006, 0.0061, 0.001)
+        pictures = self._sample(smooth, fine)
+        scores = pictures @ self._picture
+        at = int(np.argmax(scores))
+        position = float(fine[at])
+        if 0 < at < len(fine) - 1:
+            left, mid, right = scores[at - 1:at + 2]
+            bend = left - 2 * mid + right
+            if bend < 0:
+                position += 0.001 * float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5))
+        match = float(scores[at])
+        if match > 0.8:
+            blend = self._picture * 0.98 + 0.02 * pictures[at]
+            self._picture = cast(Singles, blend / np.linalg.norm(blend))
+        self._speed_m = 0.7 * (position - last_m)
+        return position, match
+
+    def _anchor(self, smooth: Singles) -> None:
+        """Move to the absolute position that the edges ask for, and learn the picture anew there."""
+        best = int(np.argmax(self._evidence))
+        offset = float(OFFSETS_M[best])
+        if self._frames < SETTLED_FRAMES or abs(offset) < 0.003 or self._last_m is None:
+            return
+        self._last_m += offset
+        self._picture = self._sample(smooth, np.array([self._last_m]))[0]
+        self._evidence = np.roll(self._evidence, len(OFFSETS_M) // 2 - best)
+
+    def _weigh_edges(self, smooth: Singles, carriage_m: float) -> None:
+        if self._frames > 20 and self._frames % 4:
+            return
+        self._evidence = 0.98 * self._evidence + self._edge_energy(smooth, carriage_m + OFFSETS_M)

@@ -1,0 +1,178 @@
+"""From camera frames and landmarks to posture measures: one or two cameras, frame by frame, never looking ahead.
+
+For every frame: the carriage from the tracked footplate, then the kinematic model fitted to the landmarks
+of all cameras that have looked lately, then the measures of that fit and the raw cues that
+``device.core.posture`` contrasts with the member's neutral.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.messages import CameraStatus, Measure, PoseSample, Sided
+from vision.calibration import Calibration
+from vision.cues import camera_cues
+from vision.figure import figure_places
+from vision.fit import LegFit, PoseFit, ShapeFit, Sights
+from vision.landmarks import Crop, Landmarks
+from vision.lifter import POSE_MEAN, SOLE_BEHIND_ANKLE_M, LegModel, knee_flexion_deg, valgus_deg
+from vision.person import lifter_region_px, sits_on_machine
+from vision.plate import PlatePosition, PlateTracker
+from vision.sights import landmark_bias_m, landmark_weight, leg_px
+from vision.trunk import trunk_direction
+
+Floats = NDArray[np.float64]
+
+CHECKS: Final[dict[str, tuple[Measure, ...]]] = {
+    "side": ("knee_flexion", "lumbar_flexion", "hip_slide", "foot_placement", "heel_lift", "carriage"),
+    "front": ("knee_flexion", "valgus", "carriage"),
+    "oblique": ("knee_flexion", "foot_placement", "carriage"),
+}
+"""What each view can check at all (docs/accuracy.md)."""
+FRESH_S: Final = 0.15
+"""Two cameras' frames belong together within this; at 8 frames/s they are at most 0.125 s apart."""
+DARK_LEVEL: Final = 12.0
+"""Mean grey level (0-255) below which nothing can be seen (ours)."""
+LOST_MATCH: Final = 0.35
+MOVED_AFTER_FRAMES: Final = 20
+FORGET_AFTER_S: Final = 8.0
+"""With nobody in view for so long, the next person is a new one."""
+
+
+@dataclass(slots=True, eq=False)
+class _Camera:
+    """One camera's running state."""
+
+    name: str
+    calibration: Calibration
+    plate: PlateTracker
+    weight: Floats
+    t_s: float = -1e9
+    px: Floats | None = None
+    position: PlatePosition | None = None
+    cues: dict[str, float] | None = None
+    landmarks: Landmarks | None = None
+    unmatched: int = 0
+    condition: str = "ok"
+
+
+class PostureEstimator:
+    """Feed frames of one or two cameras in the order of their times; every frame gives a PoseSample.
+
+    ``calibrations``: one to a camera. All must be of the same machine.
+    """
+
+    def __init__(self, calibrations: Sequence[Calibration], names: Sequence[str] = ()) -> None:
+        if not 1 <= len(calibrations) <= 2:
+            raise ValueError(f"{len(calibrations)} calibrations: must be one or two, one to a camera")
+        names = tuple(names) or tuple(c.view for c in calibrations)
+        self._cameras = [_Camera(n, c, PlateTracker(c), landmark_weight(c)) for n, c in zip(names, calibrations, strict=True)]
+        self._bias_m = np.array([landmark_bias_m(c) for c in calibrations])
+        self._model = LegModel(calibrations[0])
+        self._fit = LegFit(self._model, np.array([c.projection for c in calibrations]))
+        self._seq = 0
+        self._last_person_s = -1e9
+        self._forget()
+
+    def region_px(self, camera: int) -> Crop | None:
+        """Where in this camera's image the lifter can be: what to show the pose model."""
+        return lifter_region_px(self._cameras[camera].calibration)
+
+    def update(self, camera: int, t_s: float, image_bgr: NDArray[np.uint8], landmarks: Landmarks | None) -> PoseSample:
+        """Take in one frame of one camera; ``landmarks`` in pixels of the whole image."""
+        self._seq += 1
+        self._look(self._cameras[camera], t_s, image_bgr, landmarks)
+        fresh = [c for c in self._cameras if t_s - c.t_s <= FRESH_S and c.condition != "dark"]
+        carriage_m, carriage_error_m = self._carriage(fresh)
+        seen = [c for c in fresh if c.px is not None]
+        if not seen or carriage_m is None:
+            if t_s - self._last_person_s > FORGET_AFTER_S:
+                self._forget()
+            return PoseSample(self._seq, t_s, False, self._status(t_s), (), carriage_m=carriage_m)
+        self._last_person_s = t_s
+        sights = self._sights(seen)
+        self._shape.add(carriage_m, sights)
+        if self._shape.frames < 60 or self._shape.frames % 3 == 0:
+            self._shape.refine(self._bias_m)
+        fit = self._fit.fit_pose(self._shape.shape, self._pose, carriage_m, sights)
+        self._pose = fit.pose
+        return self._sample(t_s, seen, fit, carriage_m, carriage_error_m)
+
+    def _forget(self) -> None:
+        self._shape = ShapeFit(self._fit, len(self._cameras))
+        self._pose: Floats = POSE_MEAN.copy()
+
+    def _look(self, camera: _Camera, t_s: float, image_bgr: NDArray[np.uint8], landmarks: Landmarks | None) -> None:
+        camera.t_s, camera.px, camera.cues, camera.landmarks = t_s, None, None, None
+        if float(image_bgr[::8, ::8].mean()) < DARK_LEVEL:
+            camera.condition, camera.position = "dark", None
+            return
+        camera.position = camera.plate.update(image_bgr)
+        camera.unmatched = camera.unmatched + 1 if camera.position.match < LOST_MATCH else 0
+        if landmarks is not None and sits_on_machine(landmarks, camera.calibration):
+            camera.px, camera.landmarks, camera.condition = leg_px(landmarks), landmarks, "ok"
+        else:
+            camera.condition = "nobody"
+        if camera.unmatched >= MOVED_AFTER_FRAMES:
+            camera.condition = "moved"
+
+    def _carriage(self, fresh: Sequence[_Camera]) -> tuple[float | None, float]:
+        """Weighted mean of the cameras' carriage positions, and its standard error."""
+        found = [c.position for c in fresh if c.position is not None]
+        if not found:
+            return None, 1.0
+        weights = [1.0 / p.standard_error_m**2 for p in found]
+        mean = sum(w * p.carriage_m for w, p in zip(weights, found, strict=True)) / sum(weights)
+        return mean, sum(weights) ** -0.5
+
+    def _sights(self, seen: Sequence[_Camera]) -> Sights:
+        px = np.zeros((len(self._cameras), 2, 3, 2))
+        weight = np.zeros((len(self._cameras), 2, 3))
+        for i, camera in enumerate(self._cameras):
+            if camera in seen and camera.px is not None:
+                px[i], weight[i] = camera.px, camera.weight
+        return Sights(px, weight, self._bias_m)
+
+    def _status(self, t_s: float) -> tuple[CameraStatus, ...]:
+        return tuple(CameraStatus(c.name, c.calibration.view, c.condition if t_s - c.t_s <= 1.0 else "lost",  # type: ignore[arg-type]  # a literal
+                                  0.0, 0, max(0.0, t_s - c.t_s)) for c in self._cameras)
+
+    def _sample(self, t_s: float, seen: Sequence[_Camera], fit: PoseFit, carriage_m: float, carriage_error_m: float) -> PoseSample:
+        checks = tuple(dict.fromkeys(m for c in seen for m in CHECKS[c.calibration.view]))
+        shape, joints = self._shape.shape, fit.joints
+        flexion, valgus = knee_flexion_deg(joints), valgus_deg(joints)
+        trunk = trunk_direction([(c.calibration, c.landmarks) for c in seen if c.landmarks is not None])
+        thigh = joints.knee - joints.hip
+        cosine = (thigh @ trunk) / np.linalg.norm(thigh, axis=-1)
+        hip_flexion = 180.0 - np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+        placement = 0.5 - (float(shape[6]) + SOLE_BEHIND_ANKLE_M) / self._model.machine.plate_height_m
+        cues: dict[str, float] = {}
+        for camera in seen:
+            if camera.landmarks is not None:
+                cues |= camera_cues(camera.calibration, camera.landmarks, joints)
+        cues |= {"thigh_m": float(shape[0]), "shank_m": float(shape[1]), "miss": fit.miss}
+        places = "foot_placement" in checks
+        return PoseSample(
+            seq=self._seq, t_s=t_s, person=True, cameras=self._status(t_s), checks=checks,
+            knee_flexion_deg=_sided(flexion), hip_flexion_deg=_sided(hip_flexion),
+            valgus_deg=_sided(valgus) if "valgus" in checks else Sided(),
+            hip_slide_m=float(fit.pose[1] + shape[3]) if "hip_slide" in checks else None,
+            foot_placement=Sided(placement, placement) if places else Sided(),
+            stance_m=float(2 * shape[5]), carriage_m=carriage_m,
+            standard_error=self._errors(fit, carriage_error_m), cues=cues,
+            figure=figure_places(self._model, joints, trunk, carriage_m),
+        )
+
+    def _errors(self, fit: PoseFit, carriage_error_m: float) -> dict[str, float]:
+        thigh = float(self._shape.shape[0])
+        knee = np.degrees(np.sqrt(np.maximum(np.diag(fit.covariance)[2:], 0.0)) / thigh)
+        return {"valgus_left_deg": float(knee[0]), "valgus_right_deg": float(knee[1]), "carriage_m": carriage_error_m}
+
+
+def _sided(values: Floats) -> Sided:
+    return Sided(float(values[0]), float(values[1]))

@@ -1,0 +1,62 @@
+"""What the model's landmarks say about hips, knees and ankles, with what was learned of their errors.
+
+MediaPipe's landmarks lie off the joints by centimetres, the same way for everybody seen from the same
+side. ``landmark_model.json`` holds that offset and its spread by view, by nearer or farther leg and by
+joint; ``vision/training/landmark_bias.py`` makes it from clips with known joints.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.messages import View
+from vision.calibration import Calibration
+from vision.landmarks import LEFT_ANKLE, LEFT_HIP, LEFT_KNEE, RIGHT_ANKLE, RIGHT_HIP, RIGHT_KNEE, Landmarks
+from vision.person import seat_m
+
+Floats = NDArray[np.float64]
+
+LEG_LANDMARKS: Final = np.array([[LEFT_HIP, LEFT_KNEE, LEFT_ANKLE], [RIGHT_HIP, RIGHT_KNEE, RIGHT_ANKLE]])
+"""(2 sides, 3 joints)"""
+JOINTS: Final = ("hip", "knee", "ankle")
+
+
+@cache
+def _learned() -> dict[str, Any]:
+    return cast(dict[str, Any], json.loads((Path(__file__).parent / "landmark_model.json").read_text("utf-8")))
+
+
+def _legs(calibration: Calibration) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was learned for the left and the right leg of this camera."""
+    view: View = calibration.view
+    near, far = _learned()[view]["near"], _learned()[view]["far"]
+    return (near, far) if calibration.eye[0] > 0 else (far, near)
+
+
+def landmark_bias_m(calibration: Calibration) -> Floats:
+    """(2, 3, 3) mean offset of each landmark from its joint, machine axes."""
+    machine = calibration.machine
+    out = np.zeros((2, 3, 3))
+    for side, (leg, sign) in enumerate(zip(_legs(calibration), (1.0, -1.0), strict=True)):
+        for joint, name in enumerate(JOINTS):
+            outwards, up, off = leg[name]["bias"]
+            out[side, joint] = outwards * sign * np.array([1.0, 0.0, 0.0]) + up * machine.pad_up + off * machine.pad_normal
+    return out
+
+
+def landmark_weight(calibration: Calibration) -> Floats:
+    """(2, 3) 1 / sd in pixels, at the machine's distance."""
+    px_per_m = calibration.focal_length_px / float((calibration.R @ seat_m(calibration) + calibration.t)[2])
+    sd_m = np.array([[leg[name]["sd"] for name in JOINTS] for leg in _legs(calibration)])
+    return cast(Floats, 1.0 / (sd_m * px_per_m))
+
+
+def leg_px(landmarks: Landmarks) -> Floats:
+    """(2, 3, 2) hips, knees and ankles in pixels."""
+    return landmarks.px[LEG_LANDMARKS]
