@@ -1,0 +1,125 @@
+"""What the core asks of the shell that runs it. Every action is plain data; the shell only translates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from device.core.posture import NeutralProfile
+from device.messages import AlertRecord, Colour, Goal, LiveState, Point, RepRecord, SetRecord, Sided
+
+Flash = Literal["steady", "slow", "fast"]
+"""Slow and fast are the flash rates of medium and high priority (IEC 60601-1-8: 0.4-0.8 and 1.4-2.8 Hz)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaySound:
+    """Start a sound pattern from its beginning, in place of the one playing; None = silence.
+
+    Names: ``PRIORITY:FAULT_KIND`` (``high:back_rounding``), ``confirm``, ``help``. A pattern may play
+    once or repeat: the core sends None when it must end.
+    """
+
+    pattern: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetLight:
+    colour: Colour
+    flash: Flash
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    record: LiveState | RepRecord | AlertRecord | SetRecord
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSet:
+    """Insert the set, or bring it up to date (same ``set_id``): at its start and at its end."""
+
+    set: SetRecord
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRep:
+    """One transaction: the rep, and its set inserted or brought up to date."""
+
+    rep: RepRecord
+    set: SetRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayFrame:
+    """One moment of an alert's replay: landmarks and measures only, never an image."""
+
+    t_s: float
+    figure: dict[str, Point]
+    knee_flexion_deg: Sided
+    valgus_deg: Sided
+    lumbar_flexion_deg: float | None
+    carriage_m: float | None
+    load_kg: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAlert:
+    """Insert the alert at its onset, or bring it up to date (same ``alert_id``): at its release, and with its replay.
+
+    ``replay`` is empty but once, five seconds after the onset: then it holds the five seconds before and after.
+    """
+
+    alert: AlertRecord
+    replay: tuple[ReplayFrame, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoreNeutral:
+    """A member has shown their neutral."""
+
+    tag: str
+    neutral: NeutralProfile
+    goal: Goal
+    seat_notch: int | None
+    created_utc: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecallMember:
+    """Ask the store what it knows of this tag; the answer is ``MemberRecalled``."""
+
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a command that carried an id."""
+
+    command_id: str
+    ok: bool
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tare:
+    """Take the load path's present reading as zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndDemo:
+    """The demonstration was asked to end."""
+
+
+Action = (
+    PlaySound
+    | SetLight
+    | Publish
+    | StoreSet
+    | StoreRep
+    | StoreAlert
+    | StoreNeutral
+    | RecallMember
+    | Reply
+    | Tare
+    | EndDemo
+)

@@ -1,0 +1,146 @@
+"""What people ask for: the button on the machine, and the commands of the kiosk and the staff."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from device.core import enrolment
+from device.core.actions import EndDemo, RecallMember, Reply, Tare
+from device.core.cues import acknowledge, call_help
+from device.core.events import MemberRecalled
+from device.core.goals import GOALS, choose, next_goal
+from device.core.posture import PostureState
+from device.core.state import Lifter
+from device.core.turn import Turn
+from device.messages import ButtonPressed, Command, Goal
+
+TAG: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+
+def press(turn: Turn, button: ButtonPressed) -> None:
+    """Short: acknowledge, or else the next goal (not in mid-set). Long: call staff."""
+    if button.held:
+        call_help(turn)
+    elif not acknowledge(turn) and turn.set is None and not turn.faults:
+        _choose_goal(turn, next_goal(turn.lifter.goal))
+
+
+def obey(turn: Turn, command: Command) -> None:
+    """Carry out a command, and answer it where it carries an id."""
+    error = _carry_out(turn, command)
+    turn.published = replace(turn.published, stale=True)
+    if command.id:
+        turn.actions.append(Reply(command.id, error is None, error))
+
+
+def _carry_out(turn: Turn, command: Command) -> str | None:
+    """The reason why not, as a sentence; None when done."""
+    match command.name:
+        case "goal":
+            return _goal(turn, command.value)
+        case "acknowledge":
+            acknowledge(turn)
+            return None
+        case "tag":
+            return _tag(turn, command.value)
+        case "help":
+            return _help(turn, command.value)
+        case "enrol":
+            return _enrol(turn, command.value)
+        case "tare":
+            return _tare(turn)
+        case "shutdown_demo":
+            if turn.config.simulation.scenario is None:
+                return "Only a demonstration can be ended from outside"
+            turn.actions.append(EndDemo())
+            return None
+
+
+def _goal(turn: Turn, value: str | None) -> str | None:
+    for goal in GOALS:
+        if goal == value:
+            _choose_goal(turn, goal)
+            return None
+    return f"Unknown goal {value!r}: choose glutes, quads, balanced or warm_up"
+
+
+def _choose_goal(turn: Turn, goal: Goal) -> None:
+    choose(turn, goal)
+    if goal == "warm_up":
+        start_warm_up_enrolment(turn)
+    elif turn.enrolment is not None:
+        enrolment.cancel(turn)
+
+
+def start_warm_up_enrolment(turn: Turn) -> None:
+    """A member's warm-up starts with their neutral where none is stored; quietly not, where it cannot be seen."""
+    lifter = turn.lifter
+    known = lifter.tag is not None and lifter.recalled
+    if lifter.goal == "warm_up" and known and lifter.neutral is None and turn.enrolment is None:
+        enrolment.begin(turn)
+
+
+def _tag(turn: Turn, value: str | None) -> str | None:
+    if turn.set is not None and turn.set.marks:
+        return "Finish this set first, then change the member"
+    if not value:
+        turn.lifter = Lifter(goal=turn.lifter.goal, since_s=turn.now_s)
+    elif TAG.fullmatch(value) is None:
+        return "A member's tag has 1 to 64 letters, digits or . _ : - and no spaces"
+    elif value == turn.lifter.tag:
+        return None
+    else:
+        turn.lifter = Lifter(tag=value, goal=turn.lifter.goal, since_s=turn.now_s)
+        turn.actions.append(RecallMember(value))
+    turn.last_set = None
+    enrolment.cancel(turn)
+    turn.view = replace(turn.view, judging=PostureState())
+    return None
+
+
+def take_member(turn: Turn, member: MemberRecalled) -> None:
+    """The store's answer. An answer for somebody who has left is dropped."""
+    if member.tag != turn.lifter.tag:
+        return
+    neutral = turn.lifter.neutral if member.neutral is None else member.neutral
+    turn.lifter = replace(
+        turn.lifter, neutral=neutral, usual_load_kg=member.usual_load_kg, last_seat_notch=member.last_seat_notch,
+        recalled=True,
+    )  # fmt: skip
+    if member.neutral is not None:
+        turn.view = replace(turn.view, judging=PostureState())
+    start_warm_up_enrolment(turn)
+
+
+def _help(turn: Turn, value: str | None) -> str | None:
+    match value:
+        case None | "" | "call":
+            call_help(turn)
+        case "cancel":
+            if turn.cues.help_called:
+                acknowledge(turn)
+        case "out_of_order":
+            turn.cues = replace(turn.cues, out_of_order=True)
+        case "in_order":
+            turn.cues = replace(turn.cues, out_of_order=False)
+        case _:
+            return f"Unknown call {value!r}: call, cancel, out_of_order or in_order"
+    return None
+
+
+def _enrol(turn: Turn, value: str | None) -> str | None:
+    if value == "cancel":
+        enrolment.cancel(turn)
+        return None
+    if value:
+        return f"Unknown enrolment {value!r}: leave it empty to begin, or cancel"
+    return enrolment.begin(turn)
+
+
+def _tare(turn: Turn) -> str | None:
+    if turn.set is not None or turn.sensors.taken_since_s is not None:
+        return "Take your feet off the plate first: zero is the empty machine"
+    turn.actions.append(Tare())
+    return None

@@ -1,0 +1,49 @@
+"""What the member wants of a set, and what that asks of the feet and of the cues."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from device.config import Config
+from device.core.turn import Turn
+from device.messages import Goal
+
+GOALS: Final[tuple[Goal, ...]] = ("glutes", "quads", "balanced", "warm_up")
+BRACE_CUE = "Back flat, core braced, knees over toes"
+WARM_UP_REMINDER = "Heavy start - warm up with a light set first"
+
+
+def band_of(config: Config, goal: Goal) -> tuple[float, float]:
+    """Foot placement wanted by a goal: fractions of the plate from its top edge down."""
+    goals = config.goals
+    band = {"glutes": goals.glutes, "quads": goals.quads, "balanced": goals.balanced, "warm_up": goals.warm_up}[goal]
+    return band.low, band.high
+
+
+def feet_sentence(goal: Goal, too_low: bool) -> str:
+    """``too_low``: the feet stand too far down the plate."""
+    way = "Feet higher" if too_low else "Feet lower"
+    return f"{way} for {goal}" if goal in ("glutes", "quads") else f"{way} on the plate"
+
+
+def next_goal(goal: Goal) -> Goal:
+    return GOALS[(GOALS.index(goal) + 1) % len(GOALS)]
+
+
+def choose(turn: Turn, goal: Goal) -> None:
+    turn.lifter = replace(turn.lifter, goal=goal)
+    turn.published = replace(turn.published, stale=True)
+
+
+def remind_of_warm_up(turn: Turn) -> None:
+    """Once a visit: a set known to be heavy without a warm-up before it. The reminder stays up for that set."""
+    lifter = turn.lifter
+    load_kg = turn.sensors.smooth_kg
+    if turn.set is None or turn.set.marks or turn.set.warm_up_reminder or lifter.warm_up_reminded:
+        return
+    if lifter.warmed_up or lifter.goal == "warm_up" or load_kg is None or lifter.usual_load_kg is None:
+        return
+    if load_kg > turn.config.faults.heavy_fraction * lifter.usual_load_kg:
+        turn.set = replace(turn.set, warm_up_reminder=True)
+        turn.lifter = replace(lifter, warm_up_reminded=True)

@@ -1,0 +1,176 @@
+"""The live state for the screens: everything a person may see, put together from the core's state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final, Literal
+
+from device.core.actions import Publish
+from device.core.conditions import POSTURE_MEASURES, checks_now
+from device.core.cues import warning_fault
+from device.core.enrolment import INVITATION, REPS
+from device.core.goals import BRACE_CUE, WARM_UP_REMINDER, band_of
+from device.core.records import utc_at
+from device.core.reps import MIN_ROM_M
+from device.core.sensors import load_now_kg, seat_notch_now
+from device.core.sets import person_here
+from device.core.state import ActiveFault, LiftingSet
+from device.core.turn import Turn
+from device.messages import LiveState, PoseSample, SetProgress, Sided
+from device.messages import Warning as MemberWarning
+
+EVERY_S = 0.45
+"""Published at least this often (the contract: twice a second)."""
+FRAME_S = 0.03
+"""Figures are published at most this often; whatever else changes, at once."""
+BRACE_S = 4.0
+REST_SHOWN_S = 180.0
+ROM_GUESS_M = 0.25
+"""Depth is shown against this until a first rep gives the lifter's own (ours)."""
+
+Phase = Literal["idle", "enrolment", "seated", "ready", "lifting", "rest", "out_of_order"]
+
+_UNKNOWN: Final = Sided()
+
+
+def publish(turn: Turn, new_frame: bool) -> None:
+    """Publish when something changed, when a new figure is due, or when it has been silent for long enough."""
+    published = turn.published
+    age_s = turn.now_s - published.t_s
+    if published.stale or age_s >= EVERY_S or (new_frame and age_s >= FRAME_S):
+        turn.published = replace(published, seq=published.seq + 1, t_s=turn.now_s, stale=False)
+        turn.actions.append(Publish(live_state(turn)))
+
+
+def phase_of(turn: Turn) -> Phase:
+    if turn.cues.out_of_order:
+        return "out_of_order"
+    if turn.enrolment is not None:
+        return "enrolment"
+    if turn.set is not None:
+        return "lifting" if turn.set.lifting else "ready"
+    here = person_here(turn)
+    last = turn.last_set
+    # Without a camera nobody can be seen leaving: rest then simply runs out.
+    if last is not None and last.marks and turn.now_s - last.ended_s < REST_SHOWN_S and (here or not checks_now(turn)):
+        return "rest"
+    return "seated" if here else "idle"
+
+
+def live_state(turn: Turn) -> LiveState:
+    view, cues, sensors, lifter = turn.view, turn.cues, turn.sensors, turn.lifter
+    now_s = turn.now_s
+    checks = checks_now(turn)
+    sample = _fresh(turn)
+    posture = view.posture if sample is not None else None
+    warning = warning_fault(turn.faults)
+    enrolment = turn.enrolment
+    phase = phase_of(turn)
+    rest = phase == "rest" and turn.last_set is not None
+    return LiveState(
+        seq=turn.published.seq,
+        t_s=now_s,
+        time_utc=utc_at(turn.clock, now_s),
+        phase=phase,
+        form_check=any(measure in POSTURE_MEASURES for measure in checks),
+        checks=checks,
+        conditions=turn.conditions,
+        warning=None if warning is None else _warning(warning),
+        active_faults=tuple(_warning(fault) for fault in turn.faults),
+        confirmation=cues.confirmation,
+        advice=_advice(turn, phase),
+        goal=lifter.goal,
+        goal_band=band_of(turn.config, lifter.goal),
+        member=lifter.tag,
+        enrolled=lifter.neutral is not None,
+        enrolment_reps_left=0 if enrolment is None else REPS - enrolment.reps,
+        load_kg=sensors.smooth_kg if load_now_kg(turn) is not None else None,
+        load_quality=_load_quality(turn),
+        seat_notch=seat_notch_now(turn),
+        seat_quality=_seat_quality(turn),
+        set=_progress(turn),
+        rest_elapsed_s=now_s - turn.last_set.ended_s if rest and turn.last_set is not None else None,
+        knee_flexion_deg=_UNKNOWN if posture is None else posture.knee_flexion_deg,
+        valgus_deg=_UNKNOWN if posture is None else posture.valgus_deg,
+        lumbar_flexion_deg=None if posture is None else posture.lumbar_flexion_deg,
+        foot_placement=_UNKNOWN if posture is None else posture.foot_placement,
+        figure={} if sample is None else sample.figure,
+        cameras=() if view.sample is None else view.sample.cameras,
+        pose_age_s=None if view.sample is None else max(0.0, now_s - view.sample.t_s),
+        light=cues.light,
+        sound=cues.sound,
+        help_called=cues.help_called,
+    )
+
+
+def _fresh(turn: Turn) -> PoseSample | None:
+    sample = turn.view.sample
+    if sample is None or turn.now_s - sample.t_s > turn.config.faults.pose_stale_s:
+        return None
+    return sample
+
+
+def _warning(fault: ActiveFault) -> MemberWarning:
+    return MemberWarning(fault.kind, fault.side, fault.priority, fault.sentence, fault.since_s)
+
+
+def _load_quality(turn: Turn) -> str:
+    sample = turn.sensors.load
+    if sample is None:
+        return "stale"
+    if sample.quality in ("ok", "rejected"):
+        return "ok" if load_now_kg(turn) is not None else "stale"
+    return sample.quality
+
+
+def _seat_quality(turn: Turn) -> str:
+    sample = turn.sensors.seat
+    if sample is None:
+        return "stale"
+    if sample.quality == "ok":
+        return "ok" if seat_notch_now(turn) is not None else "stale"
+    return sample.quality
+
+
+def _progress(turn: Turn) -> SetProgress | None:
+    """The set under way; at rest the one before, still on the screen."""
+    reps = turn.reps
+    lifting = turn.set
+    if lifting is None:
+        last = turn.last_set
+        return None if last is None or not last.marks else SetProgress(last.number, last.marks)
+    return SetProgress(
+        number=lifting.number,
+        reps=lifting.marks,
+        rep_phase=reps.phase,
+        depth=None if _fresh(turn) is None or reps.t_s is None else _depth(turn, lifting),
+        phase_elapsed_s=max(0.0, turn.now_s - reps.phase_since_s),
+    )
+
+
+def _depth(turn: Turn, lifting: LiftingSet) -> float:
+    rom = max(lifting.deepest_rom_m or ROM_GUESS_M, MIN_ROM_M)
+    return min(1.2, max(0.0, (turn.reps.position_m - turn.reps.top_m) / rom))
+
+
+def _advice(turn: Turn, phase: Phase) -> tuple[str, ...]:
+    """Coaching for the moment, the most useful first, at most two."""
+    advice: list[str] = []
+    if phase == "enrolment" and turn.enrolment is not None:
+        if turn.enrolment.failure is not None:
+            advice.append(turn.enrolment.failure)
+        advice.append(INVITATION)
+    elif phase == "rest" and turn.last_set is not None:
+        advice.extend(turn.last_set.advice)
+    elif phase == "seated":
+        notch, usual = seat_notch_now(turn), turn.lifter.last_seat_notch
+        if notch is not None and usual is not None and notch != usual:
+            advice.append(f"Last time: seat {usual}")
+    elif turn.set is not None:
+        if turn.set.warm_up_reminder:
+            advice.append(WARM_UP_REMINDER)
+        if phase == "ready" or turn.now_s - turn.set.started_s < BRACE_S:
+            advice.append(BRACE_CUE)
+    return tuple(advice[:2])
+
+

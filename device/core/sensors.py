@@ -1,0 +1,181 @@
+"""The load and the seat: what is known of them now, and the faults that they alone can show.
+
+These rules need no camera. A reading is good for ``load_fresh_s``; after that the load is unknown,
+never zero.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final
+
+from device.config import Config
+from device.core.faults import end_fault, find, raise_fault
+from device.core.state import Sensors
+from device.core.turn import Turn
+from device.messages import LoadSample, SeatSample
+
+SEAT_FRESH_S = 1.0
+AVERAGED_S = 0.5
+"""Time constant of the load without the swing of the sled (a rep takes 2-4 s)."""
+OVERLOAD_RELEASE: Final = 0.97
+LIGHT: Final = 0.25
+"""Share of the set's load below which the sled falls freely: controlled lowering keeps over half."""
+SLAM: Final = 2.0
+"""Share of the set's load that only an impact reaches: controlled turns at the bottom stay under 1.5."""
+SLAM_WITHIN_S = 1.0
+FREE_FALL_M_S = 0.5
+DROP_SHOWN_S = 3.0
+
+
+def load_fresh_s(config: Config) -> float:
+    """How long a reading is good: two missed data-ready periods, but a valid value at least every 100 ms."""
+    return max(0.1, 2.5 / config.load.samples_per_s)
+
+
+def load_now_kg(turn: Turn) -> float | None:
+    """The mass on the sled now; None when unknown."""
+    sensors = turn.sensors
+    return sensors.load_kg if turn.now_s - sensors.load_good_s <= load_fresh_s(turn.config) else None
+
+
+def seat_notch_now(turn: Turn) -> int | None:
+    return turn.sensors.last_notch if turn.now_s - turn.sensors.seat_ok_s <= SEAT_FRESH_S else None
+
+
+def take_load(turn: Turn, sample: LoadSample) -> None:
+    sensors = turn.sensors
+    if sensors.load is not None and sample.t_s < sensors.load.t_s:
+        return
+    if sample.quality != "ok" or sample.kg is None or not math.isfinite(sample.kg):
+        turn.sensors = replace(sensors, load=sample)
+        forget_stale_load(turn)
+        return
+    kg = sample.kg
+    dt = sample.t_s - sensors.load_good_s
+    if sensors.smooth_kg is None or dt > 1.0:
+        smooth = kg
+    else:
+        smooth = sensors.smooth_kg + (1.0 - math.exp(-dt / AVERAGED_S)) * (kg - sensors.smooth_kg)
+    turn.sensors = _held(turn, replace(sensors, load=sample, load_kg=kg, load_good_s=sample.t_s, smooth_kg=smooth), kg)
+    _tally(turn, kg)
+    _judge_overload(turn, smooth)
+    _judge_drop(turn, kg, sample.t_s)
+
+
+def _held(turn: Turn, sensors: Sensors, kg: float) -> Sensors:
+    """Whether the lifter holds the load: with hysteresis, for cells creep."""
+    taken_kg = turn.config.cueing.load_taken_kg
+    if sensors.taken_since_s is None:
+        return replace(sensors, taken_since_s=sensors.load_good_s, released_s=None) if kg >= taken_kg else sensors
+    if kg < 0.5 * taken_kg:
+        return replace(sensors, taken_since_s=None, released_s=sensors.load_good_s)
+    return sensors
+
+
+def forget_stale_load(turn: Turn) -> None:
+    """An old load is no load: called at every tick."""
+    sensors = turn.sensors
+    if sensors.smooth_kg is None or turn.now_s - sensors.load_good_s <= load_fresh_s(turn.config):
+        return
+    turn.sensors = replace(sensors, smooth_kg=None, taken_since_s=None, light_since_s=None)
+    for kind in ("overload", "load_dropped"):
+        fault = find(turn, kind)
+        if fault is not None:
+            end_fault(turn, fault, was_corrected=False)
+
+
+def _tally(turn: Turn, kg: float) -> None:
+    lifting = turn.set
+    if lifting is None or turn.sensors.taken_since_s is None:
+        return
+    tally = lifting.tally
+    if turn.reps.moving:
+        peak = kg if tally.peak_load_kg is None else max(tally.peak_load_kg, kg)
+        tally = replace(tally, load_sum_kg=tally.load_sum_kg + kg, load_n=tally.load_n + 1, peak_load_kg=peak)
+    turn.set = replace(lifting, tally=tally, load_sum_kg=lifting.load_sum_kg + kg, load_n=lifting.load_n + 1)
+
+
+def _judge_overload(turn: Turn, smooth_kg: float) -> None:
+    """overload: the averaged load is above the machine's limit."""
+    limit_kg = turn.config.machine.load_limit_kg
+    fault = find(turn, "overload")
+    if fault is None:
+        if smooth_kg > limit_kg:
+            raise_fault(turn, "overload", "high", "Too heavy", smooth_kg, corrected="Good - within the limit")
+    elif smooth_kg < OVERLOAD_RELEASE * limit_kg:
+        end_fault(turn, fault, was_corrected=True)
+    elif smooth_kg > fault.peak:
+        worse = replace(fault, peak=smooth_kg)
+        turn.faults = tuple(worse if other is fault else other for other in turn.faults)
+
+
+def _judge_drop(turn: Turn, kg: float, t_s: float) -> None:
+    """load_dropped: the load falls free while the carriage comes down, or slams right after being nearly nothing.
+
+    Putting the sled back on its stops also unloads the cell, but without either.
+    """
+    sensors, lifting = turn.sensors, turn.set
+    usual_kg = None if lifting is None else lifting.mean_load_kg
+    if usual_kg is None or lifting is None or lifting.load_n < 20:
+        return
+    if kg < LIGHT * usual_kg:
+        since_s = t_s if sensors.light_since_s is None else sensors.light_since_s
+        if sensors.light_since_s is None:
+            turn.sensors = replace(sensors, light_since_s=t_s)
+        falling = turn.reps.moving and turn.reps.speed_m_s > FREE_FALL_M_S and _pose_is_fresh(turn)
+        if falling and t_s - since_s >= 0.05:
+            _raise_drop(turn, usual_kg)
+        return
+    if sensors.light_since_s is not None:
+        if kg > SLAM * usual_kg and t_s - sensors.light_since_s <= SLAM_WITHIN_S:
+            _raise_drop(turn, kg)
+        if kg > usual_kg or t_s - sensors.light_since_s > SLAM_WITHIN_S:
+            turn.sensors = replace(sensors, light_since_s=None)
+
+
+def _raise_drop(turn: Turn, kg: float) -> None:
+    if find(turn, "load_dropped") is None:
+        raise_fault(turn, "load_dropped", "medium", "Control the weight", kg, lasts_s=DROP_SHOWN_S)
+
+
+def _pose_is_fresh(turn: Turn) -> bool:
+    return turn.reps.t_s is not None and turn.now_s - turn.reps.t_s <= turn.config.faults.pose_stale_s
+
+
+def take_seat(turn: Turn, sample: SeatSample) -> None:
+    sensors = turn.sensors
+    if sensors.seat is not None and sample.t_s < sensors.seat.t_s:
+        return
+    if sample.quality == "ok" and sample.notch is not None:
+        turn.sensors = replace(
+            sensors, seat=sample, seat_ok_s=sample.t_s, last_notch=sample.notch, between_since_s=None
+        )
+    elif sample.quality == "between":
+        since_s = sample.t_s if sensors.between_since_s is None else sensors.between_since_s
+        turn.sensors = replace(sensors, seat=sample, between_since_s=since_s)
+    else:
+        turn.sensors = replace(sensors, seat=sample, between_since_s=None)
+    judge_seat(turn)
+
+
+def judge_seat(turn: Turn) -> None:
+    """seat_unlocked: between notches under load, for the dwell time. Also asked at every tick, for stale readings."""
+    sensors = turn.sensors
+    fault = find(turn, "seat_unlocked")
+    fresh = sensors.seat is not None and turn.now_s - sensors.seat.t_s <= SEAT_FRESH_S
+    between_s = sensors.between_since_s if fresh else None
+    loaded = sensors.taken_since_s is not None or (sensors.smooth_kg is None and turn.under_watch)
+    if fault is not None:
+        if between_s is None or not loaded:
+            locked = fresh and sensors.seat is not None and sensors.seat.quality == "ok"
+            end_fault(turn, fault, was_corrected=locked)
+    elif loaded and sensors.seat is not None and between_s is not None:
+        if sensors.seat.t_s - between_s < turn.config.faults.seat_unlocked_dwell_s:
+            return
+        position_m = sensors.seat.position_m
+        raise_fault(
+            turn, "seat_unlocked", "high", "Seat not locked", 0.0 if position_m is None else position_m,
+            corrected="Good - seat is locked",
+        )  # fmt: skip

@@ -1,0 +1,76 @@
+"""The workspace of one step."""
+
+from __future__ import annotations
+
+from device.core.actions import Action
+from device.core.state import CoreState
+from device.messages import RepRecord
+
+
+class Turn:
+    """One step at work: the parts of the state, replaced as the rules go, and the actions they ask for."""
+
+    __slots__ = (
+        "actions",
+        "alerts",
+        "clock",
+        "closed_rep",
+        "conditions",
+        "config",
+        "cues",
+        "enrolment",
+        "faults",
+        "history",
+        "last_set",
+        "lifter",
+        "published",
+        "reps",
+        "rules",
+        "sensors",
+        "session",
+        "set",
+        "sets",
+        "store_trouble",
+        "view",
+        "watches",
+    )  # fmt: skip
+
+    def __init__(self, state: CoreState) -> None:
+        self.config = state.config
+        self.rules = state.rules
+        self.session = state.session
+        self.clock = state.clock
+        self.sensors = state.sensors
+        self.view = state.view
+        self.reps = state.reps
+        self.set = state.set
+        self.last_set = state.last_set
+        self.enrolment = state.enrolment
+        self.lifter = state.lifter
+        self.watches = state.watches
+        self.faults = state.faults
+        self.cues = state.cues
+        self.conditions = state.conditions
+        self.store_trouble = state.store_trouble
+        self.history = state.history
+        self.published = state.published
+        self.alerts = state.alerts
+        self.sets = state.sets
+        self.actions: list[Action] = []
+        self.closed_rep: RepRecord | None = None
+
+    def freeze(self) -> CoreState:
+        return CoreState(
+            self.config, self.rules, self.session, self.clock, self.sensors, self.view, self.reps, self.set,
+            self.last_set, self.enrolment, self.lifter, self.watches, self.faults, self.cues, self.conditions,
+            self.store_trouble, self.history, self.published, self.alerts, self.sets,
+        )  # fmt: skip
+
+    @property
+    def now_s(self) -> float:
+        return self.clock.now_s
+
+    @property
+    def under_watch(self) -> bool:
+        """Somebody lifts: in a set, or with the carriage on its way."""
+        return self.set is not None or self.reps.moving
