@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
 from device.core.strokes import Trace, lowering_times, pressing_times
 
@@ -82,6 +82,19 @@ class RepGivenUp:
 RepSignal = RepBegan | RepBottom | RepShape | RepGivenUp
 
 
+class Source(NamedTuple):
+    """Where the position comes from: the carriage, or the knees in its place."""
+
+    position_m: float | None = None
+    carriage_t_s: float | None = None
+    """When the carriage was last seen."""
+    knee_offset_m: float | None = None
+    is_knee: bool = False
+
+
+NOWHERE: Final = Source()
+
+
 @dataclass(frozen=True, slots=True)
 class RepTracker:
     """Where the carriage is in its cycle. Start with ``RepTracker()``."""
@@ -89,6 +102,7 @@ class RepTracker:
     t_s: float | None = None
     recent: tuple[float, ...] = ()
     """The last two raw positions, for the median."""
+    source: Source = NOWHERE
     position_m: float = 0.0
     speed_m_s: float = 0.0
     """+ = lowering."""
@@ -106,10 +120,11 @@ class RepTracker:
     gained_s: float = 0.0
     """The last progress of the press worth the name: where and when."""
     gap_s: float = 0.0
-    carriage_t_s: float | None = None
-    knee_offset_m: float | None = None
     knee_used: bool = False
+    """The knee stood in for the carriage at some time in this rep."""
     trace: Trace = ()
+    dt_s: float = 0.0
+    """Of the last frame."""
 
     @property
     def moving(self) -> bool:
@@ -126,20 +141,18 @@ def follow(
     """
     if tracker.t_s is not None and t_s <= tracker.t_s:
         return tracker, None
-    raw, tracker = _position(tracker, t_s, carriage_m, knee_deg)
+    source = _position(tracker.source, t_s, carriage_m, knee_deg)
     last_s = tracker.t_s
-    if raw is None:
-        lost = last_s is not None and t_s - last_s > LOST_S
-        return _forget(tracker) if lost else (tracker, None)
-    if last_s is None:
-        return replace(tracker, t_s=t_s, recent=(raw,), position_m=raw, top_m=raw, phase_since_s=t_s), None
-    if t_s - last_s > LOST_S:
-        forgotten, signal = _forget(tracker)
-        return replace(forgotten, t_s=t_s, recent=(raw,), position_m=raw, top_m=raw, phase_since_s=t_s), signal
-    moved, lag_s = _smooth(tracker, t_s, raw)
+    signal: RepSignal | None = None
+    if last_s is not None and t_s - last_s > LOST_S:
+        tracker, signal = _forget(tracker)
+    if source.position_m is None:
+        return tracker, signal
+    if tracker.t_s is None or len(tracker.recent) < 2:
+        return _settle(tracker, t_s, source, source.position_m), signal
+    moved = _smooth(tracker, t_s, source, source.position_m)
     if moved.phase == "top":
-        return _at_top(moved, lag_s)
-    moved = _traced(moved, lag_s)
+        return _at_top(moved)
     if moved.phase == "concentric":
         return _pressing(moved)
     return _lowering(moved)
@@ -154,73 +167,66 @@ def finish(tracker: RepTracker) -> tuple[RepTracker, RepSignal | None]:
     return _forget(tracker)
 
 
-def _position(
-    tracker: RepTracker, t_s: float, carriage_m: float | None, knee_deg: float | None
-) -> tuple[float | None, RepTracker]:
+def _position(source: Source, t_s: float, carriage_m: float | None, knee_deg: float | None) -> Source:
     """The carriage where it is seen; else, after a while, where the knees say that it is."""
     if carriage_m is not None:
+        offset = source.knee_offset_m
         if knee_deg is not None:
-            offset = carriage_m - KNEE_M_PER_DEG * knee_deg
-            last = tracker.knee_offset_m
-            offset = offset if last is None else last + 0.2 * (offset - last)
-            return carriage_m, replace(tracker, carriage_t_s=t_s, knee_offset_m=offset)
-        return carriage_m, replace(tracker, carriage_t_s=t_s)
-    if knee_deg is None:
-        return None, tracker
-    if tracker.carriage_t_s is not None and t_s - tracker.carriage_t_s < KNEE_STEPS_IN_S:
-        return None, tracker
-    tracker = tracker if tracker.knee_used else replace(tracker, knee_used=True)
-    return KNEE_M_PER_DEG * knee_deg + (tracker.knee_offset_m or 0.0), tracker
+            seen = carriage_m - KNEE_M_PER_DEG * knee_deg
+            offset = seen if offset is None else offset + 0.2 * (seen - offset)
+        return Source(carriage_m, t_s, offset, False)
+    if knee_deg is None or (source.carriage_t_s is not None and t_s - source.carriage_t_s < KNEE_STEPS_IN_S):
+        return Source(None, source.carriage_t_s, source.knee_offset_m, source.is_knee)
+    position = KNEE_M_PER_DEG * knee_deg + (source.knee_offset_m or 0.0)
+    return Source(position, source.carriage_t_s, source.knee_offset_m, True)
 
 
 def _forget(tracker: RepTracker) -> tuple[RepTracker, RepSignal | None]:
-    kept = RepTracker(carriage_t_s=tracker.carriage_t_s, knee_offset_m=tracker.knee_offset_m)
-    return kept, RepGivenUp() if tracker.began else None
+    return RepTracker(source=tracker.source), RepGivenUp() if tracker.began else None
 
 
-def _smooth(tracker: RepTracker, t_s: float, raw: float) -> tuple[RepTracker, float]:
-    """The tracker moved on to ``raw``, and by how much its position lags behind (s)."""
+def _settle(tracker: RepTracker, t_s: float, source: Source, raw: float) -> RepTracker:
+    """The very first frames: nothing to compare an outlier with yet."""
+    seen = (*tracker.recent, raw)
+    return RepTracker(t_s, seen, source, raw, top_m=sum(seen) / len(seen), phase_since_s=t_s)
+
+
+def _smooth(tracker: RepTracker, t_s: float, source: Source, raw: float) -> RepTracker:
+    """The tracker moved on to ``raw``."""
     assert tracker.t_s is not None
     dt = t_s - tracker.t_s
-    window = (*tracker.recent, raw)
-    middle = sorted(window)[1] if len(window) == 3 else window[-1]
-    if len(window) < 3:  # the very first frames: nothing to compare an outlier with yet
-        position, speed = middle, 0.0
-        top = min(window) if len(window) == 1 else sum(window) / len(window)
-        return replace(tracker, t_s=t_s, recent=window[-2:], position_m=position, top_m=top), dt
+    before, last = tracker.recent
+    middle = max(min(before, last), min(max(before, last), raw))
     gain = 1.0 - math.exp(-dt / SMOOTHING_S)
     position = tracker.position_m + gain * (middle - tracker.position_m)
-    speed_gain = 1.0 - math.exp(-dt / SMOOTHING_S)
-    speed = tracker.speed_m_s + speed_gain * ((position - tracker.position_m) / dt - tracker.speed_m_s)
+    speed = tracker.speed_m_s + gain * ((position - tracker.position_m) / dt - tracker.speed_m_s)
     still = tracker.still_since_s
-    still = (t_s if still is None else still) if abs(speed) < STILL_M_S else None
-    moved = RepTracker(
-        t_s, window[1:], position, speed, tracker.phase, tracker.began, tracker.top_m, tracker.deepest_m,
+    still = (t_s if still is None else still) if -STILL_M_S < speed < STILL_M_S else None
+    lag_s = dt / gain  # one frame by the median, dt (1 - gain) / gain by the time constant
+    trace = tracker.trace
+    if tracker.phase == "top":  # two seconds before the start are enough to see the lowering begin
+        start = 0
+        while start < len(trace) and trace[start][0] < t_s - 2.0:
+            start += 1
+        trace = trace[start:]
+    elif len(trace) > TRACE_FRAMES:
+        trace = trace[1:]
+    return RepTracker(
+        t_s, (last, raw), source, position, speed, tracker.phase, tracker.began, tracker.top_m, tracker.deepest_m,
         tracker.highest_m, max(tracker.down_peak_m_s, speed), max(tracker.up_peak_m_s, -speed), still,
-        tracker.phase_since_s, tracker.gained_m, tracker.gained_s, max(tracker.gap_s, dt), tracker.carriage_t_s,
-        tracker.knee_offset_m, tracker.knee_used, tracker.trace,
+        tracker.phase_since_s, tracker.gained_m, tracker.gained_s, max(tracker.gap_s, dt),
+        tracker.knee_used or source.is_knee, (*trace, (t_s - lag_s, position)), dt,
     )  # fmt: skip
-    return moved, dt + dt * (1.0 - gain) / gain
 
 
-def _traced(tracker: RepTracker, lag_s: float) -> RepTracker:
+def _at_top(tracker: RepTracker) -> tuple[RepTracker, RepSignal | None]:
     assert tracker.t_s is not None
-    return replace(tracker, trace=(*tracker.trace[-TRACE_FRAMES:], (tracker.t_s - lag_s, tracker.position_m)))
-
-
-def _at_top(tracker: RepTracker, lag_s: float) -> tuple[RepTracker, RepSignal | None]:
-    assert tracker.t_s is not None
-    point = (tracker.t_s - lag_s, tracker.position_m)
-    # Two seconds before the start are enough to see the lowering begin.
-    trace = (*(p for p in tracker.trace if p[0] > tracker.t_s - 2.0), point)
-    dt = point[0] - tracker.trace[-1][0] if tracker.trace else 0.0
-    top = min(tracker.position_m, tracker.top_m + DRIFT_M_S * dt)
+    top = min(tracker.position_m, tracker.top_m + DRIFT_M_S * tracker.dt_s)
     if tracker.position_m - top < LEAVES_TOP_M:
-        return replace(tracker, top_m=top, trace=trace, down_peak_m_s=0.0, gap_s=0.0, knee_used=False), None
+        return replace(tracker, top_m=top, down_peak_m_s=0.0, gap_s=0.0, knee_used=tracker.source.is_knee), None
     return replace(
-        tracker, phase="eccentric", began=False, top_m=top, trace=trace, deepest_m=tracker.position_m,
-        phase_since_s=tracker.t_s,
-    ), None  # fmt: skip
+        tracker, phase="eccentric", began=False, top_m=top, deepest_m=tracker.position_m, phase_since_s=tracker.t_s
+    ), None
 
 
 def _lowering(tracker: RepTracker) -> tuple[RepTracker, RepSignal | None]:
@@ -231,8 +237,7 @@ def _lowering(tracker: RepTracker) -> tuple[RepTracker, RepSignal | None]:
         if tracker.position_m - tracker.top_m < BACK_AT_TOP_M:
             return replace(tracker, phase="top"), None
         if travel < MIN_ROM_M:
-            dt = tracker.trace[-1][0] - tracker.trace[-2][0] if len(tracker.trace) > 1 else 0.0
-            return replace(tracker, deepest_m=deepest, top_m=tracker.top_m + DRIFT_M_S * dt), None
+            return replace(tracker, deepest_m=deepest, top_m=tracker.top_m + DRIFT_M_S * tracker.dt_s), None
         start = lowering_times(tracker.trace, tracker.top_m, deepest)[0]
         return replace(tracker, deepest_m=deepest, began=True), RepBegan(start)
     if tracker.still_since_s is not None and tracker.t_s - tracker.still_since_s > GIVEN_UP_S:
