@@ -11,10 +11,12 @@ import contextlib
 import datetime
 import logging
 import math
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import zmq
 
@@ -44,6 +46,16 @@ TICK_S = 0.1
 """How often the core is told that time passes, when nothing else happens."""
 _LONGEST_WAIT_S = 0.05
 """So that a signal is obeyed at once."""
+
+
+class WireTime(NamedTuple):
+    """What times the pulses on the load cell's wires (s), and waits between them."""
+
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+REAL_TIME = WireTime(time.perf_counter, time.sleep)
 
 
 class DeviceDied(RunError):
@@ -85,13 +97,13 @@ class Device:
         store: Store,
         inbox: Mailbox[Event],
         clock: Callable[[], float] = time.monotonic,
-        pulse_clock: Callable[[], float] = time.perf_counter,
+        wire_time: WireTime = REAL_TIME,
     ) -> None:
         runtime_dir = config.paths.runtime_dir
         self._config, self._clock, self._inbox = config, clock, inbox
         self._outputs = Outputs(board, config)
         self._recorder = Recorder(store, inbox.put)
-        self._state = CoreState.initial(config)
+        self._state = CoreState.initial(config, session=session_name())
         self._poses = Subscriber(runtime_dir, "pose")
         self._live = Publisher(runtime_dir, "live")
         self._commands = CommandServer(runtime_dir)
@@ -107,7 +119,8 @@ class Device:
             board.output(pins.load_clock, "load clock"),
             config.load.channel_gain,
             config.load.samples_per_s,
-            pulse_clock=pulse_clock,
+            pulse_clock=wire_time.now,
+            sleep=wire_time.sleep,
         )
         self._load = LoadReader(chip, config.load)
         seat = SeatReader(board.mcp3008(config.seat.channel, pins), config.seat, config.machine)
@@ -139,7 +152,7 @@ class Device:
     def turn(self) -> None:
         """One round: wait for something, tell the core, drive the pins."""
         wait_s = min(self._next_tick_s, self._outputs.next_edge_s) - self._clock()
-        self._poller.poll(max(0, math.ceil(1000 * min(wait_s, _LONGEST_WAIT_S))))
+        self._poller.poll(math.ceil(1000 * min(max(wait_s, 0.0), _LONGEST_WAIT_S)))
         for event in self._arrived():
             self._feed(event)
         now_s = self._clock()
@@ -175,7 +188,7 @@ class Device:
         elif isinstance(action, EndDemo):
             self._ended = True
         elif not isinstance(action, PlaySound | SetLight):
-            self._recorder.record(action, _now_utc())
+            self._recorder.record(action)
 
     def _tare(self) -> None:
         try:
@@ -190,6 +203,11 @@ class Device:
         self._poses.close()
         self._live.close()
         self._commands.close()
+
+
+def session_name() -> str:
+    """What the ids of this run's sets and alerts begin with; no two runs share it."""
+    return f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
 def _now_utc() -> str:
@@ -223,17 +241,17 @@ def run(config: Config, stop: threading.Event) -> None:
     with contextlib.ExitStack() as stack:
         board = stack.enter_context(open_board(config.pins.factory))
         silence_on_exit(board)
-        pulse_clock = simulate(config, board, stack) if config.simulation.scenario else time.perf_counter
+        wire_time = simulate(config, board, stack) if config.simulation.scenario else REAL_TIME
         inbox: Mailbox[Event] = Mailbox()
         store = open_store(config.paths.state_dir, inbox.put)
         stack.callback(store.close)
-        device = Device(config, board, store, inbox, pulse_clock=pulse_clock)
+        device = Device(config, board, store, inbox, wire_time=wire_time)
         stack.callback(device.close)
         device.run(stop)
 
 
-def simulate(config: Config, board: Board, stack: contextlib.ExitStack) -> Callable[[], float]:
-    """The simulated chips on a mock board's pins, in use until `stack` is left; returns the clock that times pulses.
+def simulate(config: Config, board: Board, stack: contextlib.ExitStack) -> WireTime:
+    """The simulated chips on a mock board's pins, in use until `stack` is left; returns the time on their wires.
 
     Only where the configuration names a scenario.
     """
@@ -249,5 +267,4 @@ def simulate(config: Config, board: Board, stack: contextlib.ExitStack) -> Calla
     scenario = load_scenario(config.simulation.scenario)
     clock = ScenarioClock(config.paths.runtime_dir)
     machine = VirtualMachine(config, scenario, board, clock, once=config.simulation.once)
-    stack.callback(machine.close)
-    return machine.pulse_clock
+    return WireTime(machine.timer.now, machine.timer.sleep)

@@ -193,7 +193,7 @@ class Judge:
 
     @property
     def posture(self) -> Posture | None:
-        return self._state.posture
+        return self._state.view.posture
 
     def text(self) -> PostureText:
         posture = self.posture or Posture()

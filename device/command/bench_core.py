@@ -21,7 +21,7 @@ def pose_at(seq: int, t_s: float, lumbar_deg: float = 1.0) -> PoseSample:
     """A lifter doing even reps before one side camera, as vision would publish it."""
     depth = 0.5 - 0.5 * math.cos(2 * math.pi * t_s / REP_S)
     knee = 15 + 75 * depth
-    figure = {name: (0.1, -0.5, 0.5 + 0.1 * depth) for name in _JOINTS}
+    figure = dict.fromkeys(_JOINTS, (0.1, -0.5, 0.5 + 0.1 * depth))
     return PoseSample(
         seq=seq,
         t_s=t_s,

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 READY_WITHIN_S = 60.0
 """From the start to the first figure: 4 s on a laptop, longer on a machine that is busy or cold."""
+GIVE_UP_AFTER = 3
+"""Restarts before the demonstration has begun."""
 _POLL_S = 0.05
 
 
@@ -167,6 +169,8 @@ class Demonstration:
     def _late(self, deadline_s: float) -> bool:
         if time.monotonic() > deadline_s:
             raise RunError(f"the services were not ready within {READY_WITHIN_S:.0f} s; their messages stand above")
+        if self._supervisor.restarts >= GIVE_UP_AFTER:
+            raise RunError("a service does not start; its messages stand above")
         return False
 
     def play(self, once: bool) -> int:
