@@ -16,7 +16,7 @@ from typing import Literal
 from device.pins import InputPin, OutputPin
 
 ChannelGain = Literal["a128", "a64", "b32"]
-FrameFault = Literal["slow_pulse", "not_released", "no_value", "saturated", "settling"]
+FrameFault = Literal["slow_pulse", "not_released", "late", "no_value", "saturated", "settling"]
 
 PULSES: dict[ChannelGain, int] = {"a128": 25, "b32": 26, "a64": 27}
 BITS = 24
@@ -26,6 +26,8 @@ MAX_HIGH_S = 50e-6
 """Longest clock pulse that the data sheet allows."""
 POWER_DOWN_S = 60e-6
 """A pulse this long resets the chip."""
+SHORTEST_PERIOD = 0.9
+"""Of the nominal period: the chip's own clock may be off by some per cent (ours)."""
 SETTLING_PERIODS = 4
 """400 ms at 10 samples/s, 50 ms at 80, after reset and after a change of channel or gain."""
 
@@ -34,9 +36,9 @@ SETTLING_PERIODS = 4
 class Frame:
     """One conversion. ``raw`` in counts, None where the bits mean nothing; valid only with ``fault`` None.
 
-    Faults: ``slow_pulse`` a clock pulse was too long · ``not_released`` DOUT low after the last pulse (clock
-    out of step, or the line stuck low) · ``no_value`` 0 or -1, which is what a dead line reads · ``saturated`` at
-    a rail · ``settling`` too soon after a reset or change of gain.
+    Faults: ``slow_pulse`` a clock pulse was too long · ``not_released`` DOUT low after the last pulse (clock out
+    of step, or the line stuck low) · ``late`` perhaps overtaken by the next conversion · ``no_value`` 0 or -1, which
+    is what a dead line reads · ``saturated`` at a rail · ``settling`` too soon after a reset or change of gain.
     """
 
     t_s: float
@@ -62,6 +64,8 @@ class HX711:
         self._selected: ChannelGain = "a128"
         self._tick, self._sleep = pulse_clock, sleep
         self.period_s = 1.0 / samples_per_s
+        self._idle_s = 0.0  # when DOUT was last known to be high
+        self._ready_s = 0.0  # before this the conversion fetched last was not ready
         self.settled_s = 0.0
         """Before this moment a conversion is not to be trusted."""
 
@@ -81,7 +85,13 @@ class HX711:
         self._settle(now_s)
 
     def _settle(self, now_s: float) -> None:
+        self._idle_s = self._ready_s = now_s
         self.settled_s = now_s + SETTLING_PERIODS * self.period_s
+
+    @property
+    def next_ready_s(self) -> float:
+        """No conversion after the last fetched one is ready before this."""
+        return max(self._idle_s, self._ready_s + SHORTEST_PERIOD * self.period_s)
 
     def ready(self) -> bool:
         """True while a conversion waits to be fetched."""
@@ -90,32 +100,40 @@ class HX711:
     def read(self, now_s: float) -> Frame | None:
         """Fetch the waiting conversion; None when there is none. Takes about 0.3 ms on a Pi."""
         if not self.ready():
+            self._idle_s = now_s
             return None
+        start = self._tick()
         bits, slowest_s = self._clock_out(BITS)
         if slowest_s <= POWER_DOWN_S:
             _, tail_s = self._clock_out(PULSES[self._wanted] - BITS)
             slowest_s = max(slowest_s, tail_s)
+        self._ready_s = self.next_ready_s
+        self._idle_s = now_s + (self._tick() - start)
         if slowest_s > POWER_DOWN_S:
             # measured around the pulse, so it may or may not have reset the chip: make sure, and start in step
             self.reset(now_s)
-            return Frame(now_s, None, "slow_pulse")
         if slowest_s > MAX_HIGH_S:
             return Frame(now_s, None, "slow_pulse")
         if not self._data.state:
             return Frame(now_s, None, "not_released")
         raw = bits - (1 << BITS) if bits & FULL_SCALE else bits
+        return Frame(now_s, raw, self._doubt(raw, now_s))
+
+    def _doubt(self, raw: int, now_s: float) -> FrameFault | None:
+        """Why a frame that was clocked out in order is not to be believed all the same."""
         if self._selected != self._wanted:
             # this conversion was still made with the old setting
             self._selected = self._wanted
             self._settle(now_s)
-            return Frame(now_s, raw, "settling")
+            return "settling"
         if now_s < self.settled_s:
-            return Frame(now_s, raw, "settling")
+            return "settling"
+        if self._idle_s > self._ready_s + SHORTEST_PERIOD * self.period_s:
+            # the data sheet does not say what the bits are when the next conversion comes during a fetch
+            return "late"
         if raw in (0, -1):
-            return Frame(now_s, raw, "no_value")
-        if raw in (FULL_SCALE - 1, -FULL_SCALE):
-            return Frame(now_s, raw, "saturated")
-        return Frame(now_s, raw, None)
+            return "no_value"
+        return "saturated" if raw in (FULL_SCALE - 1, -FULL_SCALE) else None
 
     def _clock_out(self, pulses: int) -> tuple[int, float]:
         """Bits read and the longest time (s) that the clock was high; ends early once the chip must have reset."""

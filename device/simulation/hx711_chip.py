@@ -44,7 +44,7 @@ class SimulatedHX711:
         self._high_since_s: float | None = None
         self._pulses = 0
         self._bits: int | None = None
-        self._frame_end_s = 0.0
+        self._last_pulse_s = 0.0
         self._next_s = 0.0
         self._reset()
         board.feed(data_pin, self._data_level)
@@ -59,10 +59,10 @@ class SimulatedHX711:
     def _clock_edge(self, high: bool) -> None:
         if high:
             self._high_since_s = self._pulse_clock()
+            self._convert()
             if self._bits is not None:
                 self._pulses += 1
-                if self._pulses > BITS:
-                    self._frame_end_s = self._clock()
+                self._last_pulse_s = self._clock()
             return
         since_s, self._high_since_s = self._high_since_s, None
         if since_s is not None and self._pulse_clock() - since_s > POWER_DOWN_S:
@@ -73,28 +73,32 @@ class SimulatedHX711:
             return True
         if self.fault == "stuck_low":
             return False
-        if not 0 < self._pulses <= BITS:
-            self._convert()
-        if self._pulses == 0:
-            return self._bits is None or self._powered_down()
-        if self._pulses > BITS or self._bits is None:
+        self._convert()
+        if self._bits is None or self._pulses > BITS:
             return True
+        if self._pulses == 0:
+            return self._powered_down()
         return bool(self._bits >> (BITS - self._pulses) & 1)
 
     def _powered_down(self) -> bool:
         return self._high_since_s is not None and self._pulse_clock() - self._high_since_s > POWER_DOWN_S
 
     def _convert(self) -> None:
-        """Make the newest conversion that is due the one that waits on the wire."""
+        """Make the newest conversion that is due the one that waits on the wire.
+
+        A fetch that it overtakes goes on with its bits: the data sheet does not say, so the worst is assumed.
+        """
+        now_s = self._clock()
+        if now_s < self._next_s:
+            return
         if self._pulses > BITS:
             chosen = _SELECTED.get(self._pulses, self.setting)
             self._pulses, self._bits = 0, None
             if chosen != self.setting:
                 self.setting = chosen
-                self._next_s = self._frame_end_s + SETTLING_PERIODS * self.period_s
-        now_s = self._clock()
-        if now_s < self._next_s:
-            return
+                self._next_s = self._last_pulse_s + SETTLING_PERIODS * self.period_s
+                if now_s < self._next_s:
+                    return
         made_s = self._next_s + (now_s - self._next_s) // self.period_s * self.period_s
         self._next_s = made_s + self.period_s
         self._bits = self._wire_bits(self._counts(self.setting, made_s))

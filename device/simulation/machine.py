@@ -39,7 +39,7 @@ class PulseTimer:
         return self._now_s
 
     def sleep(self, duration_s: float) -> None:
-        """As long as ``duration_s`` on the wires, no time at all for whoever waits. Also makes a pulse slow, in tests."""
+        """So much time on the wires, and none for whoever waits. In a test: a slow pulse."""
         self._now_s += duration_s
 
 
