@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from device import config_file
+from device.command.native_log import divert_native_messages
 from device.command.progress import Progress
 from device.config import Config
 from device.core.actions import Action, Publish
@@ -74,6 +75,7 @@ class Inputs:
 
 def run(args: argparse.Namespace) -> int:
     config = config_file.load(args.config)
+    divert_native_messages()
     inputs = check_inputs(args, config)
     outputs = [path for path in (args.json, args.csv, args.overlay) if path is not None]
     for path in outputs:

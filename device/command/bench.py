@@ -14,6 +14,7 @@ from device import config_file
 from device.command.bench_core import core_step
 from device.command.bench_live import latency_to_pin, processes, stream_delivery
 from device.command.bench_vision import vision_against_bare
+from device.command.native_log import divert_native_messages
 from device.config import Config
 from device.errors import UserError
 
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json and not args.json.parent.is_dir():
         raise UserError(f"{args.json}: the folder {args.json.parent} does not exist")
     config = config_file.load(args.config)
+    divert_native_messages()
     print(f"{platform.machine()}, Python {platform.python_version()}, {_processor()}", flush=True)
     figures: list[Figure] = []
     for name in args.only or PARTS:

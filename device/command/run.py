@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from device import config_file
+from device.command.native_log import divert_native_messages
 from device.command.supervisor import Supervisor, end_with_supervisor, stop_on_signals
 
 
@@ -19,8 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    configure_log(args.service or "run")
     config = config_file.load(args.config)
+    if args.service == "vision":
+        divert_native_messages(config.paths.runtime_dir / "vision-native.log")
+    configure_log(args.service or "run")
     if args.service is None:
         stop = stop_on_signals()
         with Supervisor(args.config) as supervisor:
