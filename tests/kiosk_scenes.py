@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from device.messages import CameraStatus, Condition, LiveState, Measure, Point, RepMark, SetProgress, Sided, Warning
+from device.messages import CameraStatus, Condition, LiveState, Measure, Point, RepMark, SetProgress, Sided
+from device.messages import Warning as LiveWarning
 
 SIDE_CAMERA = CameraStatus("side", "side", "ok", 19.8, 3, 0.05)
 FRONT_CAMERA = CameraStatus("front", "front", "ok", 18.9, 4, 0.06)
@@ -125,13 +126,13 @@ LIFTING = replace(
     knee_flexion_deg=Sided(71.0, 70.2),
 )
 
-ROUNDING = Warning("back_rounding", None, "medium", "Lower back is rounding - less depth, hips back", 120.0)
+ROUNDING = LiveWarning("back_rounding", None, "medium", "Lower back is rounding - less depth, hips back", 120.0)
 ROUNDING_HIGH = replace(ROUNDING, priority="high")
-LEFT_VALGUS = Warning("knee_valgus", "left", "medium", "Left knee out", 121.0)
-FEET_MISMATCH = Warning("feet_mismatch", None, "low", "Feet higher for glutes", 119.0)
+LEFT_VALGUS = LiveWarning("knee_valgus", "left", "medium", "Left knee out", 121.0)
+FEET_MISMATCH = LiveWarning("feet_mismatch", None, "low", "Feet higher for glutes", 119.0)
 
 
-def warned(warning: Warning, state: LiveState = LIFTING) -> LiveState:
+def warned(warning: LiveWarning, state: LiveState = LIFTING) -> LiveState:
     """`state` with this warning on the screen, the light and the buzzer."""
     light = {"high": "red", "medium": "amber", "low": "amber"}[warning.priority]
     return replace(
@@ -161,7 +162,8 @@ SCENES: dict[str, LiveState] = {
         member=None,
     ),
     "rounding": warned(
-        ROUNDING, replace(LIFTING, figure=figure(0.98), lumbar_flexion_deg=14.0, set=SetProgress(2, REPS, "bottom", 1, 0.2))
+        ROUNDING,
+        replace(LIFTING, figure=figure(0.98), lumbar_flexion_deg=14.0, set=SetProgress(2, REPS, "bottom", 1, 0.2)),
     ),
     "rounding_high": warned(
         ROUNDING_HIGH,

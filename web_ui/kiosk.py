@@ -113,7 +113,9 @@ def create_kiosk(config: Config, hub: LiveHub) -> Blueprint:
     @kiosk.post("/api/v1/help")
     @allow(Permission.KIOSK)
     def call_help() -> Response:
-        _body()
-        return command("help")
+        calls = _body("call").get("call", True)
+        if not isinstance(calls, bool):
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "call: true calls staff, false takes the call back")
+        return command("help", "call" if calls else "cancel")
 
     return kiosk

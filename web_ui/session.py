@@ -16,7 +16,7 @@ from web_ui.origin import host_is_loopback
 class CarefulCookies(SecureCookieSessionInterface):
     """Secure except on the machine itself, which has no TLS and needs none."""
 
-    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - Flask's signature
+    def get_cookie_secure(self, app: Flask) -> bool:
         return not host_is_loopback(request)
 
 

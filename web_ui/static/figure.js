@@ -44,10 +44,9 @@ const number = (value) => value.toFixed(4);
 const pathOf = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${number(x)} ${number(y)}`).join("");
 
 class View {
-  constructor(svg, widths) {
+  constructor(svg) {
     this.svg = svg;
     this.root = shape(svg, "g", "figure");
-    this.widths = widths;
     this.parts = {};
     this.box = null;
   }
@@ -102,7 +101,6 @@ export class SideView extends View {
     this.line("leg_left", "limb", 0.085);
     this.line("foot_left", "limb", 0.055);
     this.head = shape(this.root, "circle", "head", { r: 0.1 });
-    this.pointer = shape(this.root, "path", "pointer", { "stroke-width": 0.035 });
   }
 
   // figure: joints by name; roundingDeg bends the back as much as it is bent
@@ -116,6 +114,7 @@ export class SideView extends View {
       this.draw(`leg_${side}`, [at(`hip_${side}`), at(`knee_${side}`), at(`ankle_${side}`)]);
       this.draw(`foot_${side}`, [at(`heel_${side}`), at(`toe_${side}`)]);
     }
+    this.bringForward(marked.has("leg_right") && !marked.has("leg_left") ? "right" : "left");
     this.draw("torso", [hip && neck && this.back(hip, neck, roundingDeg ?? 0)]);
     const head = at("head");
     this.head.setAttribute("visibility", head ? "visible" : "hidden");
@@ -125,6 +124,18 @@ export class SideView extends View {
     }
     this.mark(marked);
     this.fit([...Object.keys(figure).map(at), head && [head[0] - 0.06, head[1] - 0.06]], 0.06);
+  }
+
+  // the leg in front is the near one, or the one that a fault marks
+  bringForward(front) {
+    if (front === this.front) return;
+    this.front = front;
+    const back = front === "left" ? "right" : "left";
+    const order = [`leg_${back}`, `foot_${back}`, "torso", `leg_${front}`, `foot_${front}`];
+    this.root.append(...order.map((part) => this.parts[part].group));
+    for (const side of SIDES) {
+      for (const part of [`leg_${side}`, `foot_${side}`]) this.parts[part].limb.classList.toggle("far", side !== front);
+    }
   }
 
   // a curve from hip to neck, bulging to the pad when rounded and away from it when arched

@@ -245,7 +245,7 @@ $("goals").addEventListener("click", (event) => {
   if (button) ask("goal", { goal: button.dataset.goal });
 });
 $("silence").addEventListener("click", () => ask("acknowledge", {}));
-$("help").addEventListener("click", () => ask("help", {}));
+$("help").addEventListener("click", () => ask("help", { call: !state?.help_called }));
 $("language").addEventListener("click", () => speak($("language").dataset.next));
 $("units").addEventListener("click", () => {
   units = units === "kg" ? "lb" : "kg";

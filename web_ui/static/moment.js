@@ -90,7 +90,8 @@ function ofPhase(state, words) {
   switch (state.phase) {
     case "enrolment": {
       const left = state.enrolment_reps_left;
-      const kicker = words.ui(left === 1 ? "enrolment_one_left" : "enrolment_left", { n: left });
+      const asked = words.ui(left === 1 ? "enrolment_one_left" : "enrolment_left", { n: left });
+      const kicker = state.advice.length > 1 ? advice[0] : asked; // why the last try was no use
       return { mood: "info", icon: "person", kicker, headline: words.ui("enrolment") };
     }
     case "seated":
