@@ -7,6 +7,9 @@ from typing import NamedTuple
 from device.pins import OutputPin
 from device.sound_patterns import Pattern, pattern
 
+ROUNDING_S = 1e-6
+"""So that an update exactly at its deadline is past the edge, whatever the subtraction of two times rounds to."""
+
 
 class Level(NamedTuple):
     """What a pin should be now, and when (s since the pattern's start) that changes; None = never again."""
@@ -59,7 +62,7 @@ class BuzzerPlayer:
         if self._sound is None:
             self._pin.state = False
             return None
-        level = level_at(self._sound, max(0.0, now_s - self._start_s))
+        level = level_at(self._sound, max(0.0, now_s - self._start_s) + ROUNDING_S)
         self._pin.state = level.high
         if level.next_edge_s is None:
             self._sound = self.playing = None

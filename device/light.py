@@ -12,6 +12,8 @@ Flash = Literal["steady", "slow", "fast"]
 
 FLASH_HZ: Final[dict[Flash, float]] = {"slow": 0.6, "fast": 2.0}
 """IEC 60601-1-8: medium priority flashes at 0.4-0.8 Hz, high at 1.4-2.8 Hz."""
+ROUNDING_S: Final = 1e-6
+"""So that an update exactly at its deadline is past the edge, whatever the subtraction of two times rounds to."""
 ON_SHARE: Final = 0.5
 """Share of a flash's period that is lit (IEC 60601-1-8: 20-60 %)."""
 MIX: Final[dict[Colour, tuple[bool, bool, bool]]] = {
@@ -28,9 +30,9 @@ def lit_at(flash: Flash, elapsed_s: float) -> tuple[bool, float | None]:
     if flash == "steady":
         return True, None
     period_s = 1.0 / FLASH_HZ[flash]
-    # counted in half periods, so that asking exactly at an edge gives what begins there
-    halves = math.floor(elapsed_s / (period_s * ON_SHARE) + 1e-9)
-    return halves % 2 == 0, (halves + 1) * period_s * ON_SHARE
+    rounds = math.floor(elapsed_s / period_s)
+    lit_until_s, next_round_s = (rounds + ON_SHARE) * period_s, (rounds + 1) * period_s
+    return (True, lit_until_s) if elapsed_s < lit_until_s else (False, next_round_s)
 
 
 class LightPlayer:
@@ -53,7 +55,7 @@ class LightPlayer:
 
     def update(self, now_s: float) -> float | None:
         """Bring the pins to their levels for ``now_s``; returns when to call again, None = not before ``show``."""
-        lit, next_s = lit_at(self._flash, max(0.0, now_s - self._start_s))
+        lit, next_s = lit_at(self._flash, max(0.0, now_s - self._start_s) + ROUNDING_S)
         for pin, part in zip(self._pins, MIX[self.colour], strict=True):
             pin.state = part and lit
         return None if next_s is None or self.colour == "off" else self._start_s + next_s
