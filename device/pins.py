@@ -7,8 +7,10 @@ header that exists only in this process, on which simulated chips (``device.simu
 from __future__ import annotations
 
 import atexit
+import contextlib
 import signal
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +26,7 @@ from device.errors import RunError
 
 HEADER_LABEL = "pinctrl-rp1"
 """Label of the Pi 5's header chip, whose number differs between kernels (0, 4, 11-15 were seen)."""
+_DEVICES = Path("/dev")
 MOCK_BOARD = "c04170"
 """Revision code that the mock board pretends to be: Raspberry Pi 5, 4 GB."""
 
@@ -218,8 +221,10 @@ def header_chip(chips: Sequence[tuple[int, str]]) -> int:
 
 def _lgpio_board() -> Board:
     try:
-        import lgpio
-        from gpiozero.pins.lgpio import LGPIOFactory
+        # importing lgpio leaves a pipe in the working folder, and fails where that cannot be written
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            import lgpio
+            from gpiozero.pins.lgpio import LGPIOFactory
     except ImportError as error:
         raise PinError(
             "pins.factory is lgpio, but the library lgpio is not installed: 'sudo apt install python3-lgpio' and a "
@@ -231,9 +236,9 @@ def _lgpio_board() -> Board:
         raise PinError(f"the GPIO header cannot be opened: {_advice(str(error))}") from error
 
 
-def _lgpio_chips(lgpio: Any, devices: Path = Path("/dev")) -> list[tuple[int, str]]:
+def _lgpio_chips(lgpio: Any) -> list[tuple[int, str]]:
     chips = []
-    for number in sorted(int(path.name.removeprefix("gpiochip")) for path in devices.glob("gpiochip[0-9]*")):
+    for number in sorted(int(path.name.removeprefix("gpiochip")) for path in _DEVICES.glob("gpiochip[0-9]*")):
         handle = lgpio.gpiochip_open(number)
         try:
             chips.append((number, str(lgpio.gpio_get_chip_info(handle)[3])))

@@ -1,8 +1,10 @@
 """Which pins are used, by whom, and what a person reads when they cannot be had."""
 
+import importlib
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from types import SimpleNamespace
 
 import gpiozero
@@ -10,7 +12,9 @@ import pytest
 
 from device import pins as pins_module
 from device.config import Pins
+from device.hx711 import HX711
 from device.pins import MockBoard, PinError, header_chip, open_board
+from device.simulation.hx711_chip import SimulatedHX711
 
 
 @pytest.fixture
@@ -115,7 +119,7 @@ def test_without_lgpio_the_real_header_is_refused_and_nothing_takes_its_place(mo
     assert gpiozero.Device.pin_factory is None
 
 
-def test_the_chips_of_the_computer_are_listed_by_number_and_closed_again(tmp_path):
+def test_the_chips_of_the_computer_are_listed_by_number_and_closed_again(tmp_path, monkeypatch):
     for name in ("gpiochip10", "gpiochip4", "gpiomem"):
         (tmp_path / name).touch()
     opened = []
@@ -124,7 +128,8 @@ def test_the_chips_of_the_computer_are_listed_by_number_and_closed_again(tmp_pat
         gpio_get_chip_info=lambda handle: [0, 54, f"gpiochip{handle}", "pinctrl-rp1" if handle == 4 else "other"],
         gpiochip_close=opened.remove,
     )
-    assert pins_module._lgpio_chips(lgpio, tmp_path) == [(4, "pinctrl-rp1"), (10, "other")]
+    monkeypatch.setattr(pins_module, "_DEVICES", tmp_path)
+    assert pins_module._lgpio_chips(lgpio) == [(4, "pinctrl-rp1"), (10, "other")]
     assert opened == []
 
 
@@ -152,6 +157,97 @@ def test_spi_that_is_switched_off_is_not_replaced_by_slow_software(board, monkey
     monkeypatch.setattr(board._factory, "_get_spi_class", spi_class)
     with pytest.raises(PinError, match="switch it on with 'sudo raspi-config', Interface Options, SPI"):
         board.mcp3008(0, Pins())
+
+
+@pytest.fixture
+def lgpio(monkeypatch, tmp_path):
+    """The fake in the library's place, on a computer that says it is a Raspberry Pi 5."""
+    fake = importlib.import_module("fake_lgpio")
+    fake.header = fake.Header()
+    Path(".lgd-nfy0").unlink(missing_ok=True)
+    monkeypatch.setitem(sys.modules, "lgpio", fake)
+    monkeypatch.delitem(sys.modules, "gpiozero.pins.lgpio", raising=False)
+    monkeypatch.setattr("gpiozero.pins.local.get_pi_revision", lambda: 0xC04170)
+    monkeypatch.setattr(pins_module, "_DEVICES", tmp_path)
+    for number in fake.header.chips:
+        (tmp_path / f"gpiochip{number}").touch()
+    yield fake
+    sys.modules.pop("gpiozero.pins.lgpio", None)
+
+
+def test_on_a_pi_5_the_real_factory_drives_the_headers_chip(lgpio):
+    with open_board("lgpio") as board:
+        assert lgpio.header.opened == [11]
+        buzzer = board.output(18, "buzzer")
+        assert lgpio.header.levels[18] == 0
+        buzzer.state = True
+        assert lgpio.header.levels[18] == 1
+    assert lgpio.header.levels[18] == 0
+    assert lgpio.header.opened == []
+
+
+def test_the_load_cell_driver_works_through_the_real_factory_bit_by_bit(lgpio):
+    now_s = [100.0]
+    chip = SimulatedHX711(
+        lgpio.header, 5, 6, lambda setting, t_s: -1_234_567, clock=lambda: now_s[0], pulse_clock=lambda: now_s[0]
+    )
+    with open_board("lgpio") as board:
+        driver = HX711(
+            board.input(5, "data"), board.output(6, "clock"), pulse_clock=lambda: now_s[0], sleep=lambda _: 0
+        )
+        driver.reset(now_s[0])
+        now_s[0] += 4 * chip.period_s + 0.001
+        assert driver.read(now_s[0]).raw == -1_234_567
+
+
+def test_the_seats_converter_uses_the_hardware_bus(lgpio):
+    with open_board("lgpio") as board:
+        assert board.mcp3008(3, Pins()).raw_value == 0b10_0000_0001
+    assert lgpio.header.spi_words == [[0b1, 0b1011_0000, 0]]
+
+
+def test_a_pin_that_another_program_holds_is_named(lgpio):
+    lgpio.header.busy.add(18)
+    with (
+        open_board("lgpio") as board,
+        pytest.raises(PinError, match=r"^GPIO 18 \(buzzer\): in use already \(GPIO busy\); stop the other program"),
+    ):
+        board.output(18, "buzzer")
+
+
+def test_without_permission_for_the_header_the_group_is_named(lgpio, tmp_path):
+    (tmp_path / "gpiochip3").touch()
+    with pytest.raises(PinError, match=r"^the GPIO header cannot be opened: no permission .* usermod -aG gpio,spi,i2c"):
+        open_board("lgpio")
+
+
+def test_spi_that_is_off_on_the_pi_is_told_with_how_to_switch_it_on(lgpio):
+    lgpio.header.spi_off = True
+    with open_board("lgpio") as board, pytest.raises(PinError, match="'sudo raspi-config', Interface Options, SPI"):
+        board.mcp3008(0, Pins())
+
+
+def test_importing_lgpio_leaves_nothing_in_the_working_folder(monkeypatch, tmp_path):
+    (tmp_path / "lgpio.py").write_text((Path(__file__).parent / "fake_lgpio.py").read_text())
+    (tmp_path / "work").mkdir()
+    program = f"""
+        import sys, os
+        sys.path[:0] = [{str(tmp_path)!r}, {str(Path(__file__).parents[1])!r}]
+        from device.pins import PinError, open_board
+        try:
+            open_board("lgpio")
+        except PinError as error:
+            print(error)
+        print("lgpio" in sys.modules, os.getcwd(), os.listdir())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        cwd=tmp_path / "work",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == f"True {tmp_path / 'work'} []"
 
 
 @pytest.mark.parametrize(

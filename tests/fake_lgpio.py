@@ -1,0 +1,93 @@
+"""What gpiozero and we use of the library lgpio, on wires that chips can hang on. Signatures as in lgpio 0.2.2."""
+
+from pathlib import Path
+
+BOTH_EDGES, RISING_EDGE, FALLING_EDGE = 3, 1, 2
+SET_PULL_NONE, SET_PULL_UP, SET_PULL_DOWN = 128, 32, 64
+_IS_OUTPUT = 2
+
+
+class error(Exception):  # noqa: N801  # the library's name
+    pass
+
+
+class Header:
+    """The wires: ``level`` of each output; ``watchers`` and ``sources`` as on a MockBoard."""
+
+    def __init__(self):
+        self.chips = {0: "gpio-brcmstb", 11: "pinctrl-rp1"}
+        self.opened, self.busy, self.spi_words = [], set(), []
+        self.spi_off = False
+        self.outputs, self.levels, self.watchers, self.sources = set(), {}, {}, {}
+
+    def watch(self, pin, watcher):
+        self.watchers.setdefault(pin, []).append(watcher)
+
+    def feed(self, pin, source):
+        self.sources[pin] = source
+
+
+header = Header()
+Path(".lgd-nfy0").touch()  # as the real one leaves a pipe in the working folder
+
+
+def gpiochip_open(gpiochip):
+    if gpiochip not in header.chips:
+        raise error("can not open gpiochip")
+    header.opened.append(gpiochip)
+    return gpiochip
+
+
+def gpiochip_close(handle):
+    header.opened.remove(handle)
+
+
+def gpio_get_chip_info(handle):
+    return [0, 54, f"gpiochip{handle}", header.chips[handle]]
+
+
+def gpio_claim_input(handle, gpio, lFlags=0):
+    if gpio in header.busy:
+        raise error("GPIO busy")
+    header.outputs.discard(gpio)
+
+
+def gpio_claim_output(handle, gpio, level=0, lFlags=0):
+    header.outputs.add(gpio)
+    gpio_write(handle, gpio, level)
+
+
+def gpio_free(handle, gpio):
+    header.outputs.discard(gpio)
+
+
+def gpio_get_mode(handle, gpio):
+    return _IS_OUTPUT if gpio in header.outputs else 0
+
+
+def gpio_write(handle, gpio, level):
+    assert gpio in header.outputs
+    changed = header.levels.get(gpio, 0) != int(level)
+    header.levels[gpio] = int(level)
+    for watcher in header.watchers.get(gpio, []) if changed else []:
+        watcher(bool(level))
+
+
+def gpio_read(handle, gpio):
+    source = header.sources.get(gpio)
+    return header.levels.get(gpio, 0) if source is None else int(source())
+
+
+def spi_open(spi_device, spi_channel, baud, spi_flags=0):
+    if header.spi_off:
+        raise error("can not open SPI device")
+    return 77
+
+
+def spi_close(handle):
+    assert handle == 77
+
+
+def spi_xfer(handle, txData):
+    header.spi_words.append(list(txData))
+    return len(txData), bytearray([0, 0b10, 0b00000001])
