@@ -88,6 +88,6 @@ def spi_close(handle):
     assert handle == 77
 
 
-def spi_xfer(handle, txData):
-    header.spi_words.append(list(txData))
-    return len(txData), bytearray([0, 0b10, 0b00000001])
+def spi_xfer(handle, data):
+    header.spi_words.append(list(data))
+    return len(data), bytearray([0, 0b10, 0b00000001])
