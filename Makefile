@@ -12,7 +12,8 @@ ARGS ?=
 .PHONY: demo test bench lint clean model
 .DELETE_ON_ERROR:
 
-demo: $(VENV)/installed model
+# The demo sees to the model itself.
+demo: $(VENV)/installed
 	@$(BIN)/legpress demo $(ARGS)
 
 test: $(VENV)/installed-dev $(VENV)/checked-tests model
