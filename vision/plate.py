@@ -21,15 +21,31 @@ from vision.calibration import Calibration
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
-LOWEST_M: Final = 0.75
-"""Longest travel searched, from the calibrated rest towards the lifter; a leg press lowers by 0.3-0.5 m (ours)."""
-HIGHEST_M: Final = -0.10
+LOWEST_M: Final = 0.50
+"""Longest travel searched, from the calibrated rest towards the lifter: knees at about 130 degrees."""
+HIGHEST_M: Final = -0.08
 """How far above the calibrated rest the search goes."""
 THICKNESS_M: Final = 0.024
 """Of the plate with its frame (ours): front and back outline are this far apart, and both show."""
 EDGE_STEP_M: Final = 0.004
-OFFSETS_M: Final = np.arange(-0.080, 0.0801, 0.002)
+HALF_GAP_M: Final = 0.005
+"""Brightness is compared this far inside and outside an edge."""
+HALF_CONTRAST: Final = 15.0
+"""Grey levels at which a step counts half."""
+STRETCH: Final = 6
+"""Neighbouring points on an edge (of 36) whose contrast is averaged with its sign."""
+OFFSETS_M: Final = np.arange(-100, 101) * EDGE_STEP_M
 """Trial corrections of the absolute position."""
+NEAR: Final = 20
+"""Corrections by so many steps are believed at once; farther ones must win clearly, over a while."""
+FEET_SD_M: Final = 0.08
+EDGE_SHARE: Final = 0.6
+"""Weight of the edges beside the picture in following from frame to frame: keeps it from drifting."""
+NEAR_GAIN: Final = 1.04
+FAR_GAIN: Final = 1.12
+FROZEN_AFTER: Final = 45
+"""Weighings after which the absolute position is kept: a neutral must stay comparable with what follows."""
+FAR_AFTER: Final = 12
 SETTLED_FRAMES: Final = 8
 """After so many frames the summed edge evidence may correct the absolute position."""
 GRID: Final = (14, 18)
@@ -66,13 +82,14 @@ class PlateTracker:
         self._last_m: float | None = None
         self._speed_m = 0.0
         self._frames = 0
+        self._weighed = 0
 
-    def update(self, image_bgr: NDArray[np.uint8]) -> PlatePosition:
-        """The carriage in this frame."""
+    def update(self, image_bgr: NDArray[np.uint8], feet_m: float | None = None) -> PlatePosition:
+        """The carriage in this frame. ``feet_m``: where the lifter's feet place it, if seen; helps at the start only."""
         gray = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY)
         smooth = cv2.GaussianBlur(gray, (0, 0), 1.0).astype(np.float32)
         if self._last_m is None or self._picture is None:
-            start = self._find(smooth)
+            start = self._find(smooth, feet_m)
             self._picture, self._last_m = self._sample(smooth, np.array([start]))[0], start
             match = 1.0
         else:
@@ -124,29 +141,38 @@ class PlateTracker:
         return cast(Singles, seen / (np.linalg.norm(seen, axis=1, keepdims=True) + 1e-3))
 
     def _edge_energy(self, smooth: Singles, carriage_m: Floats) -> Floats:
-        """(trials,) mean contrast across the plate's edges (grey levels, each point capped)."""
-        places, step = self._edge_points, 0.007 * self._edge_normals
+        """(trials,) how well steps in brightness run along the plate's edges, 0..1.
+
+        The signed contrast is averaged over short stretches, so that texture cancels and an edge adds up;
+        strong contrast saturates, so that a lamp does not outvote a dark plate on a dark floor.
+        """
+        places, step = self._edge_points, HALF_GAP_M * self._edge_normals
         inner = self._shifted(places - step, carriage_m).astype(np.float32)
         outer = self._shifted(places + step, carriage_m).astype(np.float32)
         a = cv2.remap(smooth, inner[..., 0], inner[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         b = cv2.remap(smooth, outer[..., 0], outer[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return cast(Floats, np.minimum(np.abs(a - b), 25.0).mean(axis=1).astype(np.float64))
+        contrast = a - b
+        contrast /= np.abs(contrast) + HALF_CONTRAST
+        stretches = contrast.reshape(len(carriage_m), -1, STRETCH).mean(axis=2)
+        return cast(Floats, np.abs(stretches).mean(axis=1).astype(np.float64))
 
-    def _find(self, smooth: Singles) -> float:
+    def _find(self, smooth: Singles, feet_m: float | None) -> float:
+        """Where the edges show best. The carriage stands at its rest more often than anywhere else, and under the feet."""
         trials = np.arange(HIGHEST_M, LOWEST_M, EDGE_STEP_M)
-        energy = self._edge_energy(smooth, trials)
-        # The carriage stands near its rest far more often than anywhere else.
-        return float(trials[int(np.argmax(energy - 1.5 * np.minimum(np.abs(trials) / 0.1, 1.0)))])
+        likely = 1.0 - 0.4 * np.minimum(np.abs(trials) / 0.15, 1.0)
+        if feet_m is not None:
+            likely = likely * (0.4 + 0.6 * np.exp(-0.5 * ((trials - feet_m) / FEET_SD_M) ** 2))
+        return float(trials[int(np.argmax(self._edge_energy(smooth, trials) * likely))])
 
     def _follow(self, smooth: Singles, last_m: float) -> tuple[float, float]:
         trials = last_m + self._speed_m + np.arange(-REACH_M, REACH_M + 1e-9, 0.005)
         trials = np.clip(trials, HIGHEST_M - 0.05, LOWEST_M + 0.05)
         assert self._picture is not None
-        scores = self._sample(smooth, trials) @ self._picture
-        at = int(np.argmax(scores))
-        fine = trials[at] + np.arange(-0.006, 0.0061, 0.001)
+        coarse = self._sample(smooth, trials) @ self._picture + EDGE_SHARE * self._edge_energy(smooth, trials)
+        fine = trials[int(np.argmax(coarse))] + np.arange(-0.006, 0.0061, 0.001)
         pictures = self._sample(smooth, fine)
-        scores = pictures @ self._picture
+        matches = pictures @ self._picture
+        scores = matches + EDGE_SHARE * self._edge_energy(smooth, fine)
         at = int(np.argmax(scores))
         position = float(fine[at])
         if 0 < at < len(fine) - 1:
@@ -154,7 +180,7 @@ class PlateTracker:
             bend = left - 2 * mid + right
             if bend < 0:
                 position += 0.001 * float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5))
-        match = float(scores[at])
+        match = float(matches[at])
         if match > 0.8:
             blend = self._picture * 0.98 + 0.02 * pictures[at]
             self._picture = cast(Singles, blend / np.linalg.norm(blend))
@@ -163,15 +189,31 @@ class PlateTracker:
 
     def _anchor(self, smooth: Singles) -> None:
         """Move to the absolute position that the edges ask for, and learn the picture anew there."""
-        best = int(np.argmax(self._evidence))
-        offset = float(OFFSETS_M[best])
-        if self._frames < SETTLED_FRAMES or abs(offset) < 0.003 or self._last_m is None:
+        if not SETTLED_FRAMES <= self._weighed <= FROZEN_AFTER or self._last_m is None:
             return
-        self._last_m += offset
+        here = len(OFFSETS_M) // 2
+        near = self._evidence[here - NEAR:here + NEAR + 1]
+        best = here - NEAR + int(np.argmax(near))
+        farthest = int(np.argmax(self._evidence))
+        if self._weighed >= FAR_AFTER and self._evidence[farthest] > FAR_GAIN * near.max():
+            best = farthest
+        if self._evidence[best] < NEAR_GAIN * self._evidence[here]:
+            return
+        self._last_m += float(OFFSETS_M[best])
         self._picture = self._sample(smooth, np.array([self._last_m]))[0]
-        self._evidence = np.roll(self._evidence, len(OFFSETS_M) // 2 - best)
+        moved = np.full(len(OFFSETS_M), float(self._evidence.min()))
+        steps = best - here
+        source = np.arange(len(OFFSETS_M)) + steps
+        inside = (source >= 0) & (source < len(OFFSETS_M))
+        moved[inside] = self._evidence[source[inside]]
+        self._evidence = moved
 
     def _weigh_edges(self, smooth: Singles, carriage_m: float) -> None:
-        if self._frames > 20 and self._frames % 4:
+        if self._weighed > FROZEN_AFTER or (self._frames > SETTLED_FRAMES and self._frames % 2):
             return
-        self._evidence = 0.98 * self._evidence + self._edge_energy(smooth, carriage_m + OFFSETS_M)
+        trials = carriage_m + OFFSETS_M
+        possible = (trials >= HIGHEST_M) & (trials <= LOWEST_M)
+        energy = np.zeros(len(trials))
+        energy[possible] = self._edge_energy(smooth, trials[possible])
+        self._evidence = self._evidence + energy
+        self._weighed += 1

@@ -23,7 +23,7 @@ from vision.landmarks import Crop, Landmarks
 from vision.lifter import POSE_MEAN, SOLE_BEHIND_ANKLE_M, LegModel, knee_flexion_deg, valgus_deg
 from vision.person import lifter_region_px, sits_on_machine
 from vision.plate import PlatePosition, PlateTracker
-from vision.sights import landmark_bias_m, landmark_weight, leg_px
+from vision.sights import carriage_under_feet_m, landmark_bias_m, landmark_weight, leg_px
 from vision.trunk import trunk_direction
 
 Floats = NDArray[np.float64]
@@ -112,9 +112,11 @@ class PostureEstimator:
         if float(image_bgr[::8, ::8].mean()) < DARK_LEVEL:
             camera.condition, camera.position = "dark", None
             return
-        camera.position = camera.plate.update(image_bgr)
+        seated = landmarks is not None and sits_on_machine(landmarks, camera.calibration)
+        feet_m = carriage_under_feet_m(self._model, camera.calibration, landmarks) if landmarks is not None and seated else None
+        camera.position = camera.plate.update(image_bgr, feet_m)
         camera.unmatched = camera.unmatched + 1 if camera.position.match < LOST_MATCH else 0
-        if landmarks is not None and sits_on_machine(landmarks, camera.calibration):
+        if landmarks is not None and seated:
             camera.px, camera.landmarks, camera.condition = leg_px(landmarks), landmarks, "ok"
         else:
             camera.condition = "nobody"

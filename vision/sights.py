@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from device.messages import View
 from vision.calibration import Calibration
 from vision.landmarks import LEFT_ANKLE, LEFT_HIP, LEFT_KNEE, RIGHT_ANKLE, RIGHT_HIP, RIGHT_KNEE, Landmarks
+from vision.lifter import POSE_MEAN, SHAPE_MEAN, LegModel
 from vision.person import seat_m
 
 Floats = NDArray[np.float64]
@@ -60,3 +61,14 @@ def landmark_weight(calibration: Calibration) -> Floats:
 def leg_px(landmarks: Landmarks) -> Floats:
     """(2, 3, 2) hips, knees and ankles in pixels."""
     return landmarks.px[LEG_LANDMARKS]
+
+
+def carriage_under_feet_m(model: LegModel, calibration: Calibration, landmarks: Landmarks) -> float | None:
+    """Where the nearer ankle places the carriage, within a decimetre; None from the front, where the plate hides it."""
+    if calibration.view == "front":
+        return None
+    side = 0 if calibration.eye[0] > 0 else 1
+    x_m = float(SHAPE_MEAN[5] * (1 - 2 * side))
+    ankle = calibration.on_plane_x(leg_px(landmarks)[side, 2], x_m) - landmark_bias_m(calibration)[side, 2]
+    resting = model.joints(SHAPE_MEAN, POSE_MEAN, np.array(0.0)).ankle[side]
+    return float((resting - ankle) @ model.machine.rail)
