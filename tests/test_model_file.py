@@ -492,3 +492,10 @@ def test_the_command_builds_verifies_and_says_so(
     assert capsys.readouterr().err == (
         f"legpress: {source}: has no pose_landmark_lite.tflite; give the file with it by a further --from FILE\n"
     )
+
+
+def test_a_folder_as_output_is_refused_before_any_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["model", "build", "--output", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"legpress: {tmp_path}: is a folder; name the file to write, such as {tmp_path}/pose_full.task\n"
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from device import config_file
 from device.command.progress import Progress
+from device.errors import UserError
 from vision import model
 
 
@@ -56,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"{path}: verified")
         return 0
     path = args.output or path
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name the file to write, such as {path / f'pose_{args.variant}.task'}")
     built = build_with_progress(args.variant, path, args.sources)
     print(f"{path}: built and verified" if built else f"{path}: already built, verified")
     return 0
