@@ -36,8 +36,10 @@ def checks_now(turn: Turn) -> tuple[Measure, ...]:
     sample = view.sample
     if sample is None or now_s - sample.t_s > turn.config.faults.pose_stale_s:
         return ()
-    checks: tuple[Measure, ...] = sample.checks if view.posture is None else view.posture.checks
-    if not sample.person or not turn.under_watch:
+    if view.posture is None or not sample.person:
+        return sample.checks
+    checks = view.posture.checks
+    if not turn.under_watch:
         return checks
     lost: list[Measure] = []
     if now_s - max(view.lumbar_known_s, view.watched_since_s) > KNOWN_FOR_S:

@@ -82,7 +82,9 @@ def call_help(turn: Turn) -> None:
 def sound_form_check_edge(turn: Turn) -> None:
     """One low sound when the form check goes off under a lifter; asked at every tick."""
     runs = form_check_runs(turn)
-    if runs == turn.cues.form_check:
+    started_s = turn.clock.first_tick_s
+    starting = started_s is not None and turn.now_s - started_s <= turn.config.faults.pose_stale_s
+    if runs == turn.cues.form_check or (turn.view.sample is None and starting):
         return
     turn.cues = replace(turn.cues, form_check=runs)
     if not runs and turn.set is not None and turn.cues.sound is None and not _silenced(turn.cues, "low", turn.now_s):
@@ -126,7 +128,8 @@ def _confirm(turn: Turn, warning: ActiveFault | None) -> None:
         if warning is None:
             until_s = turn.now_s + turn.config.cueing.confirmation_s
             turn.cues = replace(cues, confirmation=cues.to_confirm, confirmed_until_s=until_s, to_confirm=None)
-            _play(turn, "confirm", turn.now_s + SOUND_S["confirm"])
+            if turn.now_s >= cues.silenced_until_s:
+                _play(turn, "confirm", turn.now_s + SOUND_S["confirm"])
         else:
             turn.cues = replace(cues, to_confirm=None)
     elif cues.confirmation is not None and (warning is not None or turn.now_s >= cues.confirmed_until_s):

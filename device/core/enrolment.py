@@ -50,7 +50,8 @@ def collect(turn: Turn, sample: PoseSample) -> None:
     if enrolment is None:
         return
     samples = enrolment.samples
-    if not turn.reps.moving and enrolment.reps == 0:
+    counted = turn.set is not None and turn.set.finished is not None
+    if not turn.reps.moving and enrolment.reps == 0 and not counted:
         oldest, start = sample.t_s - LEAD_S, 0
         while start < len(samples) and samples[start].t_s < oldest:
             start += 1

@@ -22,6 +22,10 @@ LEAVES_TOP_M = 0.025
 BACK_AT_TOP_M = 0.012
 MIN_ROM_M = 0.06
 """Less is fidgeting: a partial rep moves the plate 0.10 m, taking the sled off its stops 0.02-0.04 m."""
+JUMP_M = 0.04
+JUMP_M_S = 1.2
+"""A position further from the last than this distance, and this speed for the time between, is a jump of the
+tracking and is passed over; one that stays comes within reach as time goes on. A dropped sled does 1 m/s."""
 MIN_REP_S = 0.5
 """A faster down and up is a jump of the tracking."""
 STILL_M_S = 0.02
@@ -150,6 +154,8 @@ def follow(
         return tracker, signal
     if tracker.t_s is None or len(tracker.recent) < 2:
         return _settle(tracker, t_s, source, source.position_m), signal
+    if abs(source.position_m - tracker.recent[-1]) > JUMP_M + JUMP_M_S * (t_s - tracker.t_s):
+        return tracker, signal
     moved = _smooth(tracker, t_s, source, source.position_m)
     if moved.phase == "top":
         return _at_top(moved)

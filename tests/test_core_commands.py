@@ -1,0 +1,116 @@
+"""Commands of the kiosk and the staff: done, or refused with a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from core_story import CALIBRATED, Story
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device.config import Pins, Simulation
+from device.core.actions import EndDemo, RecallMember, Reply, Tare
+from device.core.commands import TAG
+from device.messages import Command
+
+DEMO = CALIBRATED.model_copy(
+    update={"simulation": Simulation(scenario="clean"), "pins": Pins(factory="mock")}
+)  # fmt: skip
+
+
+def answer(told: Story, name: str, value: str | None = None) -> Reply:
+    told.tell(Command(name, value, "c1"))  # type: ignore[arg-type]
+    return told.replies[-1]
+
+
+def test_an_unknown_goal_is_refused_with_what_is_allowed() -> None:
+    told = Story().wait(0.5)
+    assert answer(told, "goal", "cardio") == Reply(
+        "c1", False, "Unknown goal 'cardio': choose glutes, quads, balanced or warm_up"
+    )
+    assert told.live.goal == "balanced"
+
+
+def test_a_goal_brings_its_band() -> None:
+    told = Story().wait(0.5)
+    assert answer(told, "goal", "glutes") == Reply("c1", True)
+    assert (told.live.goal, told.live.goal_band) == ("glutes", (0.10, 0.40))
+
+
+def test_a_tag_recalls_the_member_and_an_empty_one_is_a_guest() -> None:
+    told = Story().wait(0.5)
+    assert answer(told, "tag", "m-17").ok
+    assert RecallMember("m-17") in [action for _, action in told.done]
+    assert told.live.member == "m-17"
+    assert not told.live.enrolled
+    assert answer(told, "tag", "").ok
+    assert told.live.member is None
+
+
+def test_the_member_cannot_change_in_mid_set() -> None:
+    told = Story().wait(1).reps(2)
+    assert answer(told, "tag", "m-17") == Reply("c1", False, "Finish this set first, then change the member")
+
+
+@given(st.text(max_size=80))
+def test_only_plain_tags_are_taken(text: str) -> None:
+    told = Story()
+    reply = answer(told, "tag", text)
+    assert reply.ok == (text == "" or TAG.fullmatch(text) is not None)
+    assert told.state.lifter.tag == (text if reply.ok and text else None)
+
+
+def test_the_scale_is_only_set_to_zero_when_the_plate_is_free() -> None:
+    told = Story(load_kg=60.0).wait(1)
+    assert answer(told, "tare") == Reply("c1", False, "Take your feet off the plate first: zero is the empty machine")
+    told.load_kg = 0.0
+    told.wait(7)
+    assert answer(told, "tare").ok
+    assert [action for _, action in told.done if isinstance(action, Tare)] == [Tare()]
+
+
+def test_help_is_called_and_answered_and_the_machine_taken_out_of_order() -> None:
+    told = Story().wait(0.5)
+    assert answer(told, "help").ok
+    assert told.live.help_called
+    assert answer(told, "help", "cancel").ok
+    assert not told.live.help_called
+    assert answer(told, "help", "out_of_order").ok
+    assert told.live.phase == "out_of_order"
+    told.wait(0.5)
+    assert "out_of_order" in [condition.kind for condition in told.live.conditions]
+    assert answer(told, "help", "in_order").ok
+    told.wait(0.5)
+    assert told.live.phase == "seated"
+    assert not answer(told, "help", "pizza").ok
+
+
+def test_only_a_demonstration_ends_on_request() -> None:
+    assert answer(Story(), "shutdown_demo") == Reply("c1", False, "Only a demonstration can be ended from outside")
+    told = Story(config=DEMO)
+    assert answer(told, "shutdown_demo").ok
+    assert EndDemo() in [action for _, action in told.done]
+
+
+def test_a_command_without_an_id_gets_no_reply() -> None:
+    told = Story()
+    told.tell(Command("goal", "quads"))
+    assert told.replies == []
+    assert told.live.goal == "quads"
+
+
+@pytest.mark.parametrize("value", ["call", "", None])
+def test_a_call_for_help_needs_no_words(value: str | None) -> None:
+    told = Story()
+    assert answer(told, "help", value).ok
+    assert told.live.help_called
+
+
+def test_the_core_reads_no_clock_and_touches_nothing() -> None:
+    forbidden = ("import time", "import os", "open(", "import numpy", "import gpiozero", "import zmq", "random")
+    core = Path(__file__).parent.parent / "device/core"
+    found = [
+        (path.name, word) for path in core.glob("*.py") for word in forbidden if word in path.read_text()
+    ]  # fmt: skip
+    assert found == []
