@@ -242,7 +242,9 @@ def send_command(runtime_dir: Path, command: Command, timeout_s: float = 2.0) ->
         socket.connect(address(runtime_dir, "command"))
         socket.send_multipart(encode(command))
         if not socket.poll(round(timeout_s * 1000)):
-            raise BusError(f"the device process did not answer within {timeout_s:g} s; is 'legpress run device' running?")
+            raise BusError(
+                f"the device process did not answer within {timeout_s:g} s; is 'legpress run device' running?"
+            )
         reply = decode(socket.recv_multipart())
     finally:
         socket.close()

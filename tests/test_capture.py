@@ -118,9 +118,7 @@ def test_a_newer_item_replaces_the_older_and_the_loss_is_counted() -> None:
 def test_every_frame_of_a_file_is_detected_when_none_may_be_lost(clip: Path) -> None:
     out: LatestSlots[Detection] = LatestSlots(1)
     detector = Detector()
-    threads = CameraThreads(
-        0, "side", lambda: ClipSource(clip, paced=False, loop=False), detector, out, lossless=True
-    )
+    threads = CameraThreads(0, "side", lambda: ClipSource(clip, paced=False, loop=False), detector, out, lossless=True)
     threads.start()
     seen = []
     while len(seen) < 10 and (detection := out.take(WAIT_S)) is not None:
@@ -268,4 +266,3 @@ def test_without_picamera2_the_way_to_install_it_is_told(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(SourceError, match="sudo apt install python3-picamera2"):
         PicameraSource(0)
-

@@ -58,7 +58,10 @@ class LatestSlots(Generic[Item]):
             self._changed.notify_all()
 
     def take(self, timeout_s: float, camera: int | None = None) -> Item | None:
-        """The newest item of `camera`, or of the first camera that has one; None after `timeout_s` or when closed."""
+        """The newest item of `camera`, or of the first camera that has one.
+
+        None after `timeout_s`, or when closed.
+        """
         deadline_s = time.monotonic() + timeout_s
         wanted = range(len(self._items)) if camera is None else (camera,)
         with self._changed:

@@ -108,7 +108,9 @@ class OverlayWriter:
         self._size = (width, self._height)
         self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), frames_per_s, self._size)
         if not self._writer.isOpened():
-            raise UserError(f"{path}: cannot be written as a video; give a name ending in .mp4 in a folder you may write to")
+            raise UserError(
+                f"{path}: cannot be written as a video; give a name ending in .mp4 in a folder you may write to"
+            )
 
     def write(self, moment: Moment, sample: PoseSample, text: PostureText, alerts: Sequence[AlertRecord]) -> None:
         for seen in moment.seen:

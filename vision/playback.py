@@ -45,7 +45,7 @@ class _Camera:
         self._reader = ClipReader(path)
         self.frame_count = self._reader.frame_count
         self._min_step_s = 1.0 / max_fps if max_fps else 0.0
-        self._queue: queue.Queue[Seen | BaseException | None] = queue.Queue(_QUEUE_FRAMES)
+        self._queue: queue.Queue[Seen | Exception | None] = queue.Queue(_QUEUE_FRAMES)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"playback-{camera}", daemon=True)
         self._thread.start()
@@ -54,7 +54,7 @@ class _Camera:
         try:
             with PoseModel(self._model_path) as model:
                 self._detect_all(model)
-        except BaseException as error:  # handed to the caller, who raises it
+        except Exception as error:  # noqa: BLE001  # whatever it is: handed to the caller, who raises it
             self._queue.put(error)
             return
         self._queue.put(None)
@@ -70,7 +70,7 @@ class _Camera:
 
     def next(self) -> Seen | None:
         item = self._queue.get()
-        if isinstance(item, BaseException):
+        if isinstance(item, Exception):
             raise item
         return item
 

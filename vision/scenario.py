@@ -29,7 +29,9 @@ class ScenarioSource:
     ) -> None:
         names = [camera.name for camera in scenario.cameras]
         if name not in names:
-            raise SourceError(f"camera {name}: the scenario {scenario.name} has no such camera; it has {', '.join(names)}")
+            raise SourceError(
+                f"camera {name}: the scenario {scenario.name} has no such camera; it has {', '.join(names)}"
+            )
         self._scenario, self._name, self._elapsed, self._once = scenario, name, elapsed, once
         self._clock, self._sleep = clock, sleep
         self._period_s = 1.0 / scenario.set.frames_per_s

@@ -104,7 +104,9 @@ def calibrations(cameras: Sequence[Camera]) -> list[Calibration | None]:
     found: list[Calibration | None] = []
     for camera in cameras:
         if camera.calibration is None:
-            log.error("camera %s has no calibration: posture is not judged; run 'legpress calibrate camera'", camera.name)
+            log.error(
+                "camera %s has no calibration: posture is not judged; run 'legpress calibrate camera'", camera.name
+            )
             found.append(None)
             continue
         try:
@@ -133,9 +135,7 @@ class Vision:
             camera: index for index, camera in enumerate(i for i, c in enumerate(known) if c is not None)
         }
         usable = [(camera.name, c) for camera, c in zip(config.cameras, known, strict=True) if c is not None]
-        self._estimator = (
-            PostureEstimator([c for _, c in usable], [name for name, _ in usable]) if usable else None
-        )
+        self._estimator = PostureEstimator([c for _, c in usable], [name for name, _ in usable]) if usable else None
         self._health = [
             CameraHealth(camera.name, c.view if c is not None else "oblique", c is not None)
             for camera, c in zip(config.cameras, known, strict=True)

@@ -1,4 +1,4 @@
-"""``legpress bench speed``: what this machine reaches, as ratios and distributions measured in one run."""
+"""``legpress bench speed|accuracy``: what this machine reaches, and how well the product sees."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from device import config_file
+from device.command import bench_accuracy
 from device.command.bench_core import core_step
 from device.command.bench_live import latency_to_pin, processes, stream_delivery
 from device.command.bench_vision import vision_against_bare
-from device.command.native_log import divert_native_messages
+from device.command.native_log import native_messages_diverted
 from device.config import Config
 from device.errors import UserError
 
@@ -55,18 +56,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     speed.add_argument("--quick", action="store_true", help="fewer rounds: to see that it runs, not to quote")
     speed.add_argument("--json", type=Path, metavar="OUT", help="write the figures as JSON")
     speed.add_argument("--config", type=Path, metavar="FILE", help="names the folder of the pose model")
+    bench_accuracy.add_arguments(actions.add_parser("accuracy", help="clips with truth, analysed and compared"))
 
 
 def run(args: argparse.Namespace) -> int:
     if args.json and not args.json.parent.is_dir():
         raise UserError(f"{args.json}: the folder {args.json.parent} does not exist")
     config = config_file.load(args.config)
-    divert_native_messages()
+    if args.action == "accuracy":
+        return bench_accuracy.run(args, config)
+    return run_speed(args, config)
+
+
+def run_speed(args: argparse.Namespace, config: Config) -> int:
     print(f"{platform.machine()}, Python {platform.python_version()}, {_processor()}", flush=True)
     figures: list[Figure] = []
     for name in args.only or PARTS:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        part = [Figure(*row) for row in PARTS[name](config, args.quick)]
+        with native_messages_diverted():
+            part = [Figure(*row) for row in PARTS[name](config, args.quick)]
         figures += part
         for figure in part:
             print(line(figure), flush=True)

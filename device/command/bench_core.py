@@ -43,7 +43,9 @@ def pose_at(seq: int, t_s: float, lumbar_deg: float = 1.0) -> PoseSample:
     )
 
 
-_JOINTS = [f"{joint}_{side}" for joint in ("hip", "knee", "ankle", "heel", "toe", "shoulder") for side in ("left", "right")]
+_JOINTS = [
+    f"{joint}_{side}" for joint in ("hip", "knee", "ankle", "heel", "toe", "shoulder") for side in ("left", "right")
+]
 
 
 def core_step(config: Config, quick: bool) -> Sequence[tuple[str, float, str, str | None]]:

@@ -69,9 +69,9 @@ def running(config: Config, services: Sequence[str], scenario: str) -> Iterator[
 def _wait_for(live: Subscriber, no_web: bool, config: Config) -> None:
     deadline_s = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline_s:
-        if live.wait(0.1) and any(isinstance(record, LiveState) for record in live.drain()):
-            if no_web or web_answers(config):
-                return
+        reported = live.wait(0.1) and any(isinstance(record, LiveState) for record in live.drain())
+        if reported and (no_web or web_answers(config)):
+            return
     raise RunError(f"the services were not ready within {READY_WITHIN_S:.0f} s")
 
 
@@ -109,14 +109,13 @@ def latency_to_pin(config: Config, quick: bool) -> Sequence[tuple[str, float, st
 
 def _lock_knees(poses: Publisher, samples: int) -> list[float]:
     """Publishes at the camera's pace; returns when each sample with locked knees left."""
-    onsets_s, seq = [], 0
+    onsets_s = []
     warm_up = round(14.0 / _PERIOD_S)
     due_s = time.monotonic()
     for count in range(warm_up + samples):
         due_s += _PERIOD_S
         time.sleep(max(0.0, due_s - time.monotonic()))
-        pose = pose_at(seq, time.monotonic())
-        seq += 1
+        pose = pose_at(count, time.monotonic())
         locked = count >= warm_up and count % _BAD_EVERY == 0
         if count >= warm_up:
             knee = _STRAIGHT if locked else _BENT

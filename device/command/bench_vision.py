@@ -55,7 +55,7 @@ def _bare_loop(model: PoseModel, scenario: Scenario) -> float:
 
 
 def _pipeline(config: Config, model: PoseModel, scenario: Scenario) -> tuple[float, float]:
-    """Frames/s from the first sample to the last, and the milliseconds of processor time that the fit took per frame."""
+    """Frames/s from the first sample to the last, and the processor time of the fit per frame (ms)."""
 
     def once(camera: Camera, config: Config) -> FrameSource:
         return ClipSource(scenario.cameras[0].clip, paced=False, loop=False)

@@ -40,10 +40,17 @@ _POLL_S = 0.05
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8080, metavar="N", help="of the web pages (default: 8080)")
-    parser.add_argument("--scenario", choices=NAMES, default="mixed", help="what happens on the machine (default: mixed)")
+    parser.add_argument(
+        "--scenario", choices=NAMES, default="mixed", help="what happens on the machine (default: mixed)"
+    )
     parser.add_argument("--once", action="store_true", help="end after one pass of the scenario")
     parser.add_argument("--no-browser", action="store_true", help="do not open the kiosk page")
-    parser.add_argument("--state", type=Path, metavar="DIR", help="keep database and logs in this folder (default: a new one, removed at the end)")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="keep database and logs in this folder (default: a new one, removed at the end)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

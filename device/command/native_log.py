@@ -9,20 +9,29 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 
-def divert_native_messages(to: Path | None = None) -> None:
-    """From now on what native code writes to descriptor 2 goes to the file `to`, or nowhere.
+@contextlib.contextmanager
+def native_messages_diverted(to: Path | None = None) -> Iterator[None]:
+    """Inside, what native code writes to descriptor 2 goes to the file `to`, or nowhere.
 
-    Where the file cannot be written the messages stay on the terminal: noise is better than silence.
+    Raises:
+        OSError: the file cannot be written.
     """
-    target = str(to) if to is not None else os.devnull
-    with contextlib.suppress(OSError):
-        if to is not None:
-            to.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-        sys.stderr.flush()
-        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
-        os.dup2(descriptor, 2)
-        os.close(descriptor)
+    if to is not None:
+        to.parent.mkdir(parents=True, exist_ok=True)
+    target = os.open(to or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+    sys.stderr.flush()
+    terminal, ours = os.dup(2), sys.stderr
+    try:
+        with os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace") as stderr:
+            sys.stderr = stderr
+            os.dup2(target, 2)
+            yield
+    finally:
+        sys.stderr = ours
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(target)

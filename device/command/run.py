@@ -8,13 +8,17 @@ import sys
 from pathlib import Path
 
 from device import config_file
-from device.command.native_log import divert_native_messages
+from device.command.native_log import native_messages_diverted
 from device.command.supervisor import Supervisor, end_with_supervisor, stop_on_signals
+from device.config import Config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "service", nargs="?", choices=("device", "vision", "web"), help="one service; without it all three, each restarted when it dies"
+        "service",
+        nargs="?",
+        choices=("device", "vision", "web"),
+        help="one service; without it all three, each restarted when it dies",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="configuration file")
 
@@ -22,7 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     config = config_file.load(args.config)
     if args.service == "vision":
-        divert_native_messages(config.paths.runtime_dir / "vision-native.log")
+        with native_messages_diverted(config.paths.runtime_dir / "vision-native.log"):
+            return serve(args, config)
+    return serve(args, config)
+
+
+def serve(args: argparse.Namespace, config: Config) -> int:
     configure_log(args.service or "run")
     if args.service is None:
         stop = stop_on_signals()
