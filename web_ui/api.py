@@ -10,7 +10,8 @@ from flask import Blueprint, Response, jsonify, request
 from device.messages import FaultKind, Goal
 from device.store.schema import utc_text
 from web_ui.access import Permission, allow
-from web_ui.history import LARGEST_PAGE, Filter, History, Page
+from web_ui.history import LARGEST_PAGE, Filter, Page
+from web_ui.parts import parts
 from web_ui.problems import ProblemError
 
 USUAL_PAGE = 50
@@ -73,36 +74,37 @@ def _page(page: Page) -> Response:
     return _answer({"items": page.items, "next_cursor": page.next_cursor})
 
 
-def create_api(history: History) -> Blueprint:
-    api = Blueprint("api", __name__, url_prefix="/api/v1")
+api = Blueprint("api", __name__, url_prefix="/api/v1")
 
-    @api.get("/sets")
-    @allow(Permission.STAFF)
-    def sets() -> Response:
-        return _page(history.sets(read_filter(), read_limit(), request.args.get("cursor")))
 
-    @api.get("/sets/<set_id>")
-    @allow(Permission.STAFF)
-    def one_set(set_id: str) -> Response:
-        found = history.one_set(set_id)
-        if found is None:
-            raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no set {set_id!r}")
-        return _answer(found)
+@api.get("/sets")
+@allow(Permission.STAFF)
+def sets() -> Response:
+    return _page(parts().history.sets(read_filter(), read_limit(), request.args.get("cursor")))
 
-    @api.get("/alerts")
-    @allow(Permission.STAFF)
-    def alerts() -> Response:
-        return _page(history.alerts(read_filter(), read_limit(), request.args.get("cursor")))
 
-    @api.get("/alerts/<alert_id>/replay")
-    @allow(Permission.STAFF)
-    def replay(alert_id: str) -> Response:
-        alert = history.one_alert(alert_id)
-        if alert is None:
-            raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no alert {alert_id!r}")
-        frames = history.replay(alert_id)
-        if frames is None:
-            raise ProblemError(HTTPStatus.NOT_FOUND, "no replay of this alert is kept")
-        return _answer({"alert": alert, "replay": frames})
+@api.get("/sets/<set_id>")
+@allow(Permission.STAFF)
+def one_set(set_id: str) -> Response:
+    found = parts().history.one_set(set_id)
+    if found is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no set {set_id!r}")
+    return _answer(found)
 
-    return api
+
+@api.get("/alerts")
+@allow(Permission.STAFF)
+def alerts() -> Response:
+    return _page(parts().history.alerts(read_filter(), read_limit(), request.args.get("cursor")))
+
+
+@api.get("/alerts/<alert_id>/replay")
+@allow(Permission.STAFF)
+def replay(alert_id: str) -> Response:
+    alert = parts().history.one_alert(alert_id)
+    if alert is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no alert {alert_id!r}")
+    frames = parts().history.replay(alert_id)
+    if frames is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, "no replay of this alert is kept")
+    return _answer({"alert": alert, "replay": frames})

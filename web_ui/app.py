@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
-from pathlib import Path
 
-from flask import Flask, Response, request, send_from_directory
+from flask import Flask, Response, request
 
 from device.config import Config
 from device.store.prepare import database_path
-from web_ui import access, problems
-from web_ui.access import Permission, allow
-from web_ui.api import create_api
+from web_ui import access, assets, parts, problems, staff_words
+from web_ui.api import api
 from web_ui.credentials import Credentials
-from web_ui.health import create_health
+from web_ui.guess_limit import GuessLimit
+from web_ui.health import health
 from web_ui.history import CursorError, History, HistoryError
-from web_ui.kiosk import create_kiosk
+from web_ui.kiosk import kiosk
 from web_ui.live import LiveHub
-from web_ui.login import GuessLimit, create_login
+from web_ui.login import login
+from web_ui.parts import Parts, wall_clock
 from web_ui.problems import ProblemError
 from web_ui.session import CarefulCookies
-from web_ui.staff import create_staff
+from web_ui.staff import staff
 
-STATIC = Path(__file__).parent / "static"
 LARGEST_BODY_BYTES = 16 * 1024
 
 HEADERS = {
@@ -41,7 +41,12 @@ HEADERS = {
 """No inline script or style, nothing from elsewhere, in nobody's frame."""
 
 
-def create_app(config: Config, hub: LiveHub, limit: GuessLimit | None = None) -> Flask:
+def create_app(
+    config: Config,
+    hub: LiveHub,
+    guesses: GuessLimit | None = None,
+    now_utc: Callable[[], datetime] = wall_clock,
+) -> Flask:
     """The application over a hub that somebody feeds. Reads the database and the password in ``paths.state_dir``.
 
     Raises:
@@ -49,7 +54,6 @@ def create_app(config: Config, hub: LiveHub, limit: GuessLimit | None = None) ->
     """
     state_dir = config.paths.state_dir.expanduser()
     credentials = Credentials(state_dir)
-    history = History(database_path(state_dir))
     app = Flask(__name__, static_folder=None)
     app.session_interface = CarefulCookies()
     app.config.update(
@@ -57,31 +61,20 @@ def create_app(config: Config, hub: LiveHub, limit: GuessLimit | None = None) ->
         SESSION_COOKIE_NAME="legpress",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=config.web.session_hours),
         MAX_CONTENT_LENGTH=LARGEST_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=LARGEST_BODY_BYTES,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    history = History(database_path(state_dir))
+    parts.install(app, Parts(config, hub, history, credentials, guesses or GuessLimit(), now_utc))
+    staff_words.install(app)
     problems.install(app)
-    access.install(app, credentials)
-    app.register_blueprint(create_kiosk(config, hub))
-    app.register_blueprint(create_api(history))
-    app.register_blueprint(create_health(hub, history))
-    app.register_blueprint(create_login(credentials, config.web.session_hours, limit or GuessLimit()))
-    app.register_blueprint(create_staff(config, hub, history))
-    _add_assets(app)
     _add_rules(app)
+    access.install(app, credentials)
+    for views in (kiosk, api, health, login, staff):
+        app.register_blueprint(views)
+    assets.install(app)
     return app
-
-
-def _add_assets(app: Flask) -> None:
-    @app.get("/static/<path:name>", endpoint="static")
-    @allow(Permission.PUBLIC)
-    def asset(name: str) -> Response:
-        response = send_from_directory(STATIC, name, conditional=True)
-        # asked for anew each time, answered with 304: an update is never mixed with an old page
-        response.headers["Cache-Control"] = "no-cache"
-        return response
 
 
 def _add_rules(app: Flask) -> None:

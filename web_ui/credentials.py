@@ -136,10 +136,12 @@ def _read(state_dir: Path) -> dict[str, Any]:
         stored = json.loads(path.read_text())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        raise CredentialsError(f"{path} cannot be read ({error}); delete it and set the password again") from error
+    except OSError as error:
+        raise CredentialsError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise CredentialsError(f"{path} is damaged ({error}); delete it and set the password again") from error
     if not isinstance(stored, dict):
-        raise CredentialsError(f"{path} is damaged; delete it and set the password again")
+        raise CredentialsError(f"{path} is damaged (no JSON object); delete it and set the password again")
     return stored
 
 

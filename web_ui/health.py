@@ -13,6 +13,7 @@ from device.store.schema import utc_text
 from web_ui.access import Permission, allow
 from web_ui.history import History, HistoryError
 from web_ui.live import STALE_S, LiveHub
+from web_ui.parts import parts
 
 
 def _number(value: float | None) -> str:
@@ -70,28 +71,27 @@ def _exposition(rows: list[tuple[str, str, str, float | None]]) -> str:
     return "\n".join(line for lines in families.values() for line in lines) + "\n"
 
 
-def create_health(hub: LiveHub, history: History) -> Blueprint:
-    health = Blueprint("health", __name__)
+health = Blueprint("health", __name__)
 
-    @health.get("/healthz")
-    @allow(Permission.PROBE)
-    def healthz() -> Response:
-        age_s = _device_age_s(hub)
-        fresh = age_s is not None and age_s <= STALE_S
-        body: dict[str, Any] = {
-            "status": "ok" if fresh else "failed",
-            "device": "ok" if fresh else "the device process does not report",
-            "device_state_age_s": None if age_s is None else round(age_s, 3),
-            "event_streams": hub.streams(),
-        }
-        status = HTTPStatus.OK if fresh else HTTPStatus.SERVICE_UNAVAILABLE
-        headers = {"Cache-Control": "no-store"}
-        return Response(json.dumps(body), status.value, content_type="application/json", headers=headers)
 
-    @health.get("/metrics")
-    @allow(Permission.STAFF)
-    def metrics() -> Response:
-        text = _exposition(_metrics(hub, history))
-        return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+@health.get("/healthz")
+@allow(Permission.PROBE)
+def healthz() -> Response:
+    age_s = _device_age_s(parts().hub)
+    fresh = age_s is not None and age_s <= STALE_S
+    body: dict[str, Any] = {
+        "status": "ok" if fresh else "failed",
+        "device": "ok" if fresh else "the device process does not report",
+        "device_state_age_s": None if age_s is None else round(age_s, 3),
+        "event_streams": parts().hub.streams(),
+    }
+    status = HTTPStatus.OK if fresh else HTTPStatus.SERVICE_UNAVAILABLE
+    headers = {"Cache-Control": "no-store"}
+    return Response(json.dumps(body), status.value, content_type="application/json", headers=headers)
 
-    return health
+
+@health.get("/metrics")
+@allow(Permission.STAFF)
+def metrics() -> Response:
+    text = _exposition(_metrics(parts().hub, parts().history))
+    return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -9,10 +9,10 @@ from typing import Any, get_args
 
 from flask import Blueprint, Response, render_template, request
 
-from device.config import Config
 from device.messages import Command, Goal
 from web_ui.access import Permission, allow
 from web_ui.live import STALE_S, LiveHub, Subscription
+from web_ui.parts import parts
 from web_ui.problems import ProblemError
 
 HEARTBEAT_S = 1.0
@@ -61,61 +61,67 @@ def _body(*allowed: str) -> dict[str, Any]:
     return body
 
 
-def create_kiosk(config: Config, hub: LiveHub) -> Blueprint:
-    kiosk = Blueprint("kiosk", __name__)
+kiosk = Blueprint("kiosk", __name__)
 
-    def command(name: Any, value: str | None = None) -> Response:
-        reply = hub.send(Command(name=name, value=value))
-        if not reply.ok:
-            raise ProblemError(HTTPStatus.CONFLICT, reply.error or "the device refused, without a reason")
-        return Response('{"ok": true}', content_type="application/json")
 
-    @kiosk.get("/")
-    @allow(Permission.KIOSK)
-    def page() -> str:
-        return render_template("kiosk.html", machine=config.machine, goals=config.goals.model_dump())
+def _command(name: Any, value: str | None = None) -> Response:
+    reply = parts().hub.send(Command(name=name, value=value))
+    if not reply.ok:
+        raise ProblemError(HTTPStatus.CONFLICT, reply.error or "the device refused, without a reason")
+    return Response('{"ok": true}', content_type="application/json")
 
-    @kiosk.get("/api/v1/state")
-    @allow(Permission.KIOSK)
-    def state() -> Response:
-        return Response(fresh_state_json(hub), content_type="application/json", headers={"Cache-Control": "no-store"})
 
-    @kiosk.get("/api/v1/live")
-    @allow(Permission.KIOSK)
-    def live() -> Response:
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Response(event_stream(hub.subscribe()), content_type="text/event-stream", headers=headers)
+@kiosk.get("/")
+@allow(Permission.KIOSK)
+def page() -> str:
+    return render_template("kiosk.html", machine=parts().config.machine)
 
-    @kiosk.post("/api/v1/goal")
-    @allow(Permission.KIOSK)
-    def goal() -> Response:
-        wanted = _body("goal").get("goal")
-        if wanted not in GOALS:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, f"goal is {wanted!r}; allowed: {', '.join(GOALS)}")
-        return command("goal", wanted)
 
-    @kiosk.post("/api/v1/acknowledge")
-    @allow(Permission.KIOSK)
-    def acknowledge() -> Response:
-        _body()
-        return command("acknowledge")
+@kiosk.get("/api/v1/state")
+@allow(Permission.KIOSK)
+def state() -> Response:
+    json = fresh_state_json(parts().hub)
+    return Response(json, content_type="application/json", headers={"Cache-Control": "no-store"})
 
-    @kiosk.post("/api/v1/tag")
-    @allow(Permission.KIOSK)
-    def tag() -> Response:
-        wanted = _body("tag").get("tag")
-        if wanted is not None and not (isinstance(wanted, str) and TAG_FORM.fullmatch(wanted)):
-            raise ProblemError(
-                HTTPStatus.BAD_REQUEST, "tag: 1 to 64 letters, digits or _ . : - are allowed, or null for a guest"
-            )
-        return command("tag", wanted)
 
-    @kiosk.post("/api/v1/help")
-    @allow(Permission.KIOSK)
-    def call_help() -> Response:
-        calls = _body("call").get("call", True)
-        if not isinstance(calls, bool):
-            raise ProblemError(HTTPStatus.BAD_REQUEST, "call: true calls staff, false takes the call back")
-        return command("help", "call" if calls else "cancel")
+@kiosk.get("/api/v1/live")
+@allow(Permission.KIOSK)
+def live() -> Response:
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Response(event_stream(parts().hub.subscribe()), content_type="text/event-stream", headers=headers)
 
-    return kiosk
+
+@kiosk.post("/api/v1/goal")
+@allow(Permission.KIOSK)
+def goal() -> Response:
+    wanted = _body("goal").get("goal")
+    if wanted not in GOALS:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"goal is {wanted!r}; allowed: {', '.join(GOALS)}")
+    return _command("goal", wanted)
+
+
+@kiosk.post("/api/v1/acknowledge")
+@allow(Permission.KIOSK)
+def acknowledge() -> Response:
+    _body()
+    return _command("acknowledge")
+
+
+@kiosk.post("/api/v1/tag")
+@allow(Permission.KIOSK)
+def tag() -> Response:
+    wanted = _body("tag").get("tag")
+    if wanted is not None and not (isinstance(wanted, str) and TAG_FORM.fullmatch(wanted)):
+        raise ProblemError(
+            HTTPStatus.BAD_REQUEST, "tag: 1 to 64 letters, digits or _ . : - are allowed, or null for a guest"
+        )
+    return _command("tag", wanted)
+
+
+@kiosk.post("/api/v1/help")
+@allow(Permission.KIOSK)
+def call_help() -> Response:
+    calls = _body("call").get("call", True)
+    if not isinstance(calls, bool):
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "call: true calls staff, false takes the call back")
+    return _command("help", "call" if calls else "cancel")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Flask, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from device.config import Config
 from device.messages import Command, LiveState
 from web_ui import staff_words
 from web_ui.access import Permission, allow
 from web_ui.api import read_filter, read_limit
-from web_ui.history import Filter, History
-from web_ui.live import STALE_S, LiveHub
+from web_ui.history import Filter
+from web_ui.live import STALE_S
+from web_ui.parts import parts
 from web_ui.problems import ProblemError
 from web_ui.session import form_is_ours, form_token
 
@@ -26,97 +24,91 @@ LATEST_ALERTS = 6
 MACHINE_ACTIONS = ("cancel", "out_of_order", "in_order")
 
 
-def _now_utc() -> datetime:
-    return datetime.now(UTC)
+staff = Blueprint("staff", __name__, url_prefix="/staff")
 
 
-def create_staff(
-    config: Config, hub: LiveHub, history: History, now_utc: Callable[[], datetime] = _now_utc
-) -> Blueprint:
-    """``now_utc`` gives the wall clock, for "today"."""
-    staff = Blueprint("staff", __name__, url_prefix="/staff")
+@staff.context_processor
+def _common() -> dict[str, Any]:
+    return {"machine": parts().config.machine, "form_token": form_token()}
 
-    @staff.record_once
-    def _names(setup: Any) -> None:
-        app: Flask = setup.app
-        staff_words.install(app)
 
-    @staff.context_processor
-    def _common() -> dict[str, Any]:
-        return {"machine": config.machine, "form_token": form_token()}
+def _fresh_state() -> LiveState | None:
+    latest = parts().hub.latest()
+    return latest.state if latest is not None and parts().hub.clock() - latest.t_s <= STALE_S else None
 
-    def fresh_state() -> LiveState | None:
-        latest = hub.latest()
-        return latest.state if latest is not None and hub.clock() - latest.t_s <= STALE_S else None
 
-    @staff.get("")
-    @allow(Permission.STAFF)
-    def today() -> str:
-        day_span, week_span = staff_words.spans(now_utc())
-        day, week = history.summary(*day_span), history.summary(*week_span)
-        since = Filter(since=day_span[0])
-        return render_template(
-            "staff/today.html",
-            day=day,
-            week=week,
-            faults=staff_words.fault_rows(day, week),
-            per_100=staff_words.per_100,
-            sets=history.sets(since, LATEST_SETS).items,
-            alerts=history.alerts(since, LATEST_ALERTS).items,
-            state=fresh_state(),
-            health=staff_words.health_rows(fresh_state()),
-        )
+@staff.get("")
+@allow(Permission.STAFF)
+def today() -> str:
+    day_span, week_span = staff_words.spans(parts().now_utc())
+    day, week = parts().history.summary(*day_span), parts().history.summary(*week_span)
+    since = Filter(since=day_span[0])
+    return render_template(
+        "staff/today.html",
+        day=day,
+        week=week,
+        faults=staff_words.fault_rows(day, week),
+        per_100=staff_words.per_100,
+        sets=parts().history.sets(since, LATEST_SETS).items,
+        alerts=parts().history.alerts(since, LATEST_ALERTS).items,
+        state=_fresh_state(),
+        health=staff_words.health_rows(_fresh_state()),
+    )
 
-    @staff.get("/health")
-    @allow(Permission.STAFF)
-    def health() -> str:
-        """The health panel alone, fetched again every few seconds."""
-        state = fresh_state()
-        return render_template("staff/health.html", state=state, health=staff_words.health_rows(state))
 
-    @staff.post("/machine")
-    @allow(Permission.STAFF)
-    def machine() -> BaseResponse:
-        """Answers a member's call, or takes the machine out of order and back."""
-        wanted = request.form.get("help", "")
-        if not form_is_ours(request.form.get("form_token")):
-            raise ProblemError(HTTPStatus.FORBIDDEN, "the page was open for too long; load it again")
-        if wanted not in MACHINE_ACTIONS:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, f"help is {wanted!r}; allowed: {', '.join(MACHINE_ACTIONS)}")
-        reply = hub.send(Command(name="help", value=wanted))
-        if not reply.ok:
-            raise ProblemError(HTTPStatus.CONFLICT, reply.error or "the device refused, without a reason")
-        return redirect(url_for("staff.today"), HTTPStatus.SEE_OTHER.value)
+@staff.get("/health")
+@allow(Permission.STAFF)
+def health() -> str:
+    """The health panel alone, fetched again every few seconds."""
+    state = _fresh_state()
+    return render_template("staff/health.html", state=state, health=staff_words.health_rows(state))
 
-    @staff.get("/sets")
-    @allow(Permission.STAFF)
-    def sets() -> str:
-        page = history.sets(read_filter(), read_limit(), request.args.get("cursor"))
-        return render_template("staff/sets.html", page=page, older=_older(page.next_cursor))
 
-    @staff.get("/sets/<set_id>")
-    @allow(Permission.STAFF)
-    def one_set(set_id: str) -> str:
-        found = history.one_set(set_id)
-        if found is None:
-            raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no set {set_id!r}")
-        return render_template("staff/set.html", set=found)
+@staff.post("/machine")
+@allow(Permission.STAFF)
+def machine() -> BaseResponse:
+    """Answers a member's call, or takes the machine out of order and back."""
+    wanted = request.form.get("help", "")
+    if not form_is_ours(request.form.get("form_token")):
+        raise ProblemError(HTTPStatus.FORBIDDEN, "the page was open for too long; load it again")
+    if wanted not in MACHINE_ACTIONS:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"help is {wanted!r}; allowed: {', '.join(MACHINE_ACTIONS)}")
+    reply = parts().hub.send(Command(name="help", value=wanted))
+    if not reply.ok:
+        raise ProblemError(HTTPStatus.CONFLICT, reply.error or "the device refused, without a reason")
+    return redirect(url_for("staff.today"), HTTPStatus.SEE_OTHER.value)
 
-    @staff.get("/alerts")
-    @allow(Permission.STAFF)
-    def alerts() -> str:
-        page = history.alerts(read_filter(), read_limit(), request.args.get("cursor"))
-        return render_template("staff/alerts.html", page=page, older=_older(page.next_cursor))
 
-    @staff.get("/alerts/<alert_id>")
-    @allow(Permission.STAFF)
-    def one_alert(alert_id: str) -> str:
-        found = history.one_alert(alert_id)
-        if found is None:
-            raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no alert {alert_id!r}")
-        return render_template("staff/alert.html", alert=found)
+@staff.get("/sets")
+@allow(Permission.STAFF)
+def sets() -> str:
+    page = parts().history.sets(read_filter(), read_limit(), request.args.get("cursor"))
+    return render_template("staff/sets.html", page=page, older=_older(page.next_cursor))
 
-    return staff
+
+@staff.get("/sets/<set_id>")
+@allow(Permission.STAFF)
+def one_set(set_id: str) -> str:
+    found = parts().history.one_set(set_id)
+    if found is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no set {set_id!r}")
+    return render_template("staff/set.html", set=found)
+
+
+@staff.get("/alerts")
+@allow(Permission.STAFF)
+def alerts() -> str:
+    page = parts().history.alerts(read_filter(), read_limit(), request.args.get("cursor"))
+    return render_template("staff/alerts.html", page=page, older=_older(page.next_cursor))
+
+
+@staff.get("/alerts/<alert_id>")
+@allow(Permission.STAFF)
+def one_alert(alert_id: str) -> str:
+    found = parts().history.one_alert(alert_id)
+    if found is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no alert {alert_id!r}")
+    return render_template("staff/alert.html", alert=found)
 
 
 def _older(cursor: str | None) -> str | None:

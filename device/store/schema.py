@@ -31,8 +31,11 @@ def utc_text(moment: str | datetime) -> str:
     Raises ValueError for text that is no time.
     """
     parsed = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    aware = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-    return aware.strftime("%Y-%m-%dT%H:%M:%S.") + f"{aware.microsecond // 1000:03d}Z"
+    try:
+        aware = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{moment} lies outside the years 1 to 9999") from error
+    return aware.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 class Base(DeclarativeBase):

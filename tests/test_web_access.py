@@ -1,0 +1,155 @@
+"""Who may use what: every route declares it, and what is not declared is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from web_machine import WebMachine, form_token, make_machine, make_open_machine
+
+from web_ui.access import Permission, permission_of
+from web_ui.credentials import add_token
+
+KIOSK_ROUTES = {
+    "/",
+    "/api/v1/state",
+    "/api/v1/live",
+    "/api/v1/goal",
+    "/api/v1/acknowledge",
+    "/api/v1/tag",
+    "/api/v1/help",
+}
+PUBLIC_ROUTES = {"/staff/login", "/static/<path:name>"}
+
+
+@pytest.fixture(name="machine")
+def running(tmp_path: Path) -> WebMachine:
+    machine = make_open_machine(tmp_path)
+    machine.publish()
+    return machine
+
+
+def routes(machine: WebMachine) -> list[tuple[str, str, Permission | None]]:
+    """(path, method, permission) of every route there is."""
+    return [
+        (rule.rule, method, permission_of(machine.app.view_functions[rule.endpoint]))
+        for rule in machine.app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
+def test_every_route_declares_its_permission_as_the_contract_says(machine: WebMachine) -> None:
+    for path, _method, permission in routes(machine):
+        if path in KIOSK_ROUTES:
+            assert permission is Permission.KIOSK, path
+        elif path in PUBLIC_ROUTES:
+            assert permission is Permission.PUBLIC, path
+        elif path == "/healthz":
+            assert permission is Permission.PROBE
+        else:
+            assert permission is Permission.STAFF, path
+    assert {path for path, _, _ in routes(machine)} >= KIOSK_ROUTES | PUBLIC_ROUTES
+
+
+def test_a_stranger_reaches_nothing_but_the_login_and_the_pages_files(machine: WebMachine) -> None:
+    client = machine.stranger()
+    for path, method, permission in routes(machine):
+        address = path.replace("<path:name>", "kiosk.css").replace("<set_id>", "x").replace("<alert_id>", "x")
+        answer = client.open(address, method=method)
+        if permission is Permission.PUBLIC:
+            assert answer.status_code in (200, 403), address  # 403: a login form without its token
+        elif permission is Permission.KIOSK:
+            assert answer.status_code == 403, address
+        elif path.startswith("/staff") and method == "GET":
+            assert (answer.status_code, answer.headers["Location"]) == (302, "/staff/login"), address
+        else:
+            assert answer.status_code == 401, address
+
+
+def test_a_view_that_declares_nothing_is_refused(tmp_path: Path) -> None:
+    machine = make_machine(tmp_path)
+    machine.app.add_url_rule("/api/v1/forgotten", view_func=lambda: "secret")
+    answer = machine.kiosk().get("/api/v1/forgotten")
+    assert answer.status_code == 403
+    assert answer.json["detail"] == "nobody is declared to be allowed here"
+
+
+@pytest.mark.parametrize("path", sorted(KIOSK_ROUTES - {"/", "/api/v1/live"}))
+def test_the_kiosks_calls_are_refused_to_pages_of_other_sites(machine: WebMachine, path: str) -> None:
+    method = "GET" if path == "/api/v1/state" else "POST"
+    for headers in (
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:9999"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ):
+        answer = machine.kiosk().open(path, method=method, headers=headers, json={} if method == "POST" else None)
+        assert answer.status_code == 403, headers
+        assert answer.content_type == "application/problem+json"
+    assert machine.device.commands == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": "legpress.lan:8080"},
+        {"X-Forwarded-For": "192.168.1.20"},
+        {"Forwarded": "for=192.168.1.20"},
+    ],
+)
+def test_the_kiosk_is_refused_under_a_foreign_name_or_through_a_proxy(
+    machine: WebMachine, headers: dict[str, str]
+) -> None:
+    answer = machine.kiosk().get("/api/v1/state", headers=headers)
+    assert answer.status_code == 403
+    assert answer.json["detail"] == "this is only for the screen on the machine itself (loopback address and name)"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "localhost:8080", "[::1]:8080"])
+def test_the_kiosk_answers_under_every_name_of_the_loopback(machine: WebMachine, host: str) -> None:
+    assert machine.kiosk().get("/api/v1/state", headers={"Host": host}).status_code == 200
+
+
+def test_an_api_token_reads_and_never_writes(machine: WebMachine, tmp_path: Path) -> None:
+    token = add_token(tmp_path, "display")
+    headers = {"Authorization": f"Bearer {token}"}
+    assert machine.stranger().get("/healthz", headers=headers).status_code == 200
+    assert machine.stranger().get("/metrics", headers=headers).status_code == 200
+    assert machine.stranger().post("/staff/machine", headers=headers).status_code == 401
+    assert machine.stranger().get("/metrics", headers={"Authorization": f"Bearer {token}x"}).status_code == 401
+    assert machine.stranger().get("/api/v1/state", headers=headers).status_code == 403
+
+
+def test_a_probe_on_the_machine_needs_no_login(machine: WebMachine) -> None:
+    assert machine.kiosk().get("/healthz").status_code == 200
+    assert machine.stranger().get("/healthz").status_code == 401
+
+
+def test_staff_may_not_be_made_to_act_by_another_site(machine: WebMachine) -> None:
+    client = machine.staff()
+    token = form_token(client.get("/staff/health").text)
+    form = {"form_token": token, "help": "out_of_order"}
+    assert client.post("/staff/machine", data=form, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert client.post("/staff/machine", data={"help": "out_of_order"}).status_code == 403
+    assert machine.device.commands == []
+    assert client.post("/staff/machine", data=form).status_code == 303
+    assert [(each.name, each.value) for each in machine.device.commands] == [("help", "out_of_order")]
+
+
+def test_every_answer_forbids_inline_scripts_framing_and_sniffing(machine: WebMachine) -> None:
+    for path in ("/", "/staff/login", "/static/kiosk.js", "/api/v1/state", "/nowhere"):
+        headers = machine.kiosk().get(path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self';" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_path_out_of_the_static_folder_is_not_served(machine: WebMachine) -> None:
+    for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static//etc/passwd", "/static/lang/../../app.py"):
+        assert machine.kiosk().get(path, follow_redirects=True).status_code == 404
