@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean, median_low
 from typing import Literal
 
@@ -21,7 +21,7 @@ from device.messages import LoadSample
 MISSED_PERIODS = 2.5
 """Stale once two data-ready signals are missing (Klipper's watchdog); the half is for the chip's own clock."""
 VALID_WITHIN_S = 0.1
-"""A valid value at least this often, or three periods of a slow chip."""
+"""A valid value at least this often, or within six periods of a slow chip: its four of settling, and two."""
 FAILED_AFTER_S = 1.0
 """Silent this long: failed, and the chip is reset once in this time (ours)."""
 MEDIAN_OF = 5
@@ -71,11 +71,13 @@ class LoadReader:
         self.tare_counts = float(config.tare_counts)
         self.statistics = LoadStatistics()
         self.next_due_s = -math.inf
-        self._valid_within_s = max(VALID_WITHIN_S, 3 * chip.period_s)
+        self._valid_within_s = max(VALID_WITHIN_S, 6 * chip.period_s)
         self._window: deque[int] = deque(maxlen=MEDIAN_OF)
         self._recent: deque[int] = deque(maxlen=max(3, round(TARE_S / chip.period_s)))
         self._suspects: list[int] = []
         self._last_frame_s: float | None = None
+        self._missed = False
+        self._why: Literal["rejected", "saturated"] = "rejected"
         self._last_valid_s = 0.0
         self._last_reset_s = 0.0
         self._last_report_s = -math.inf
@@ -89,11 +91,13 @@ class LoadReader:
         """
         if self._last_frame_s is None:
             self._reset(now_s)
-            self._last_frame_s = self._last_valid_s = now_s
+            self._last_frame_s = now_s
+            # the first value needs the chip settled and a whole median of readings that agree
+            self._last_valid_s = self._chip.settled_s + MEDIAN_OF * self._chip.period_s
         frame = self._chip.read(now_s)
         if frame is None:
             return self._silent(now_s)
-        self._last_frame_s = now_s
+        self._last_frame_s, self._missed = now_s, False
         self.next_due_s = max(now_s + self._chip.period_s / 12, self._chip.next_ready_s)
         self.statistics.frames += 1
         fault = frame.fault or self._outlier(frame)
@@ -134,42 +138,44 @@ class LoadReader:
         return None
 
     def _rejected(self, frame: Frame, fault: str, now_s: float) -> LoadSample | None:
-        if fault == "saturated" and self._same_fault >= 2:
+        lasting = self._same_fault >= 2
+        self._why = "saturated" if fault == "saturated" and lasting else "rejected"
+        if self._why == "saturated":
             self._forget()
-            return LoadSample(now_s, frame.raw, None, "saturated")
-        if fault == "not_released" and now_s - self._last_reset_s > FAILED_AFTER_S and self._same_fault >= 2:
+            return self._report(LoadSample(now_s, frame.raw, None, "saturated"))
+        if fault == "not_released" and now_s - self._last_reset_s > FAILED_AFTER_S and lasting:
             self._reset(now_s)
-        if now_s - self._last_valid_s <= self._valid_within_s or now_s < self._chip.settled_s:
-            return None
-        self._forget()
-        return self._report(LoadSample(now_s, frame.raw, None, self._quality_after(now_s, "rejected")))
+        return self._unknown(LoadSample(now_s, frame.raw, None, "rejected"))
 
     def _silent(self, now_s: float) -> LoadSample | None:
-        """No conversion waits: fine until it is overdue."""
+        """No conversion waits: fine until it is overdue, or until too many before it were rejected."""
         assert self._last_frame_s is not None
         period_s = self._chip.period_s
         overdue_s = now_s - max(self._last_frame_s, self._chip.settled_s - period_s)
-        if overdue_s <= MISSED_PERIODS * period_s:
-            self.next_due_s = now_s + period_s / 12
-            return None
-        self.next_due_s = now_s + period_s / 3
+        self._missed = self._missed or overdue_s > MISSED_PERIODS * period_s
+        self.next_due_s = now_s + period_s / (3 if self._missed else 12)
+        if not self._missed:
+            return self._unknown(LoadSample(now_s, None, None, self._why))
         self._forget()
         self._suspects.clear()
         if now_s - self._last_reset_s > FAILED_AFTER_S:
             self._reset(now_s)
-            self._last_report_s = -math.inf
-        return self._report(LoadSample(now_s, None, None, self._quality_after(now_s, "stale")))
+        return self._report(LoadSample(now_s, None, None, "stale"))
 
-    def _quality_after(
-        self, now_s: float, at_first: Literal["rejected", "stale"]
-    ) -> Literal["rejected", "stale", "failed"]:
-        return "failed" if now_s - self._last_valid_s > FAILED_AFTER_S else at_first
+    def _unknown(self, sample: LoadSample) -> LoadSample | None:
+        """Report ``sample`` once the last valid value is too old to stand for now."""
+        if sample.t_s - self._last_valid_s <= self._valid_within_s:
+            return None
+        self._forget()
+        return self._report(sample)
 
     def _report(self, sample: LoadSample) -> LoadSample | None:
         if sample.t_s - self._last_report_s < REPEAT_S:
             return None
         self._last_report_s = sample.t_s
-        return sample
+        if sample.quality == "saturated" or sample.t_s - self._last_valid_s <= FAILED_AFTER_S:
+            return sample
+        return replace(sample, quality="failed")
 
     def _reset(self, now_s: float) -> None:
         self.statistics.resets += 1

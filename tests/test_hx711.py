@@ -63,6 +63,15 @@ def test_the_conversion_made_before_a_change_of_gain_is_not_believed():
     bench.board.close()
 
 
+def test_no_frame_is_believed_while_a_new_gain_settles():
+    bench = opened("a64")
+    assert bench.next_frame().fault == "settling"
+    bench.chip._next_s, bench.chip.setting = bench.time.now_s, "a64"  # a chip that answers before it has settled
+    bench.chip._pulses = 0
+    assert bench.next_frame().fault == "settling"
+    bench.board.close()
+
+
 @pytest.mark.parametrize(("samples_per_s", "settling_s"), [(80, 0.05), (10, 0.4)])
 def test_no_frame_is_believed_before_the_chip_has_settled(samples_per_s, settling_s):
     bench = opened(samples_per_s=samples_per_s)

@@ -7,7 +7,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pin_bench import LoadBench, run
+from pin_bench import CLOCK, LoadBench, run
 
 from device.config import Load
 from device.errors import UserError
@@ -178,6 +178,22 @@ def test_a_slow_pulse_alone_does_not_make_the_load_stale():
     assert {sample.quality for _, sample in samples} == {"ok"}
     gaps_s = [b - a for (a, _), (b, _) in itertools.pairwise(samples)]
     assert max(gaps_s) <= 0.1
+
+
+def test_when_every_pulse_is_slow_the_load_is_unknown_and_then_failed():
+    bench = bench_with()
+    bench.board.watch(CLOCK, lambda high: None if high else bench.time.sleep(0.2e-3))
+    start_s = bench.time.now_s
+    samples = run(bench.reader, bench.time, 3.0)
+    assert qualities(samples) == ["rejected", "failed"]
+    assert samples[0][0] - start_s <= 0.115
+
+
+def test_nothing_is_said_while_the_chip_settles_for_the_first_time():
+    for samples_per_s in (10, 80):
+        bench = bench_with(config=STACK.model_copy(update={"samples_per_s": samples_per_s}), settle=False)
+        samples = run(bench.reader, bench.time, 3.0)
+        assert {sample.quality for _, sample in samples} == {"ok"}
 
 
 def test_when_every_frame_is_bad_the_load_is_unknown_within_a_tenth_of_a_second():
