@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.core.reps import RepBegan, RepBottom, RepGivenUp, RepShape, RepSignal, RepTracker, finish, follow
+from device.core.rep_signals import RepBegan, RepBottom, RepGivenUp, RepShape, RepSignal
+from device.core.reps import RepTracker, finish, follow
 
 BUNDLED = sorted((Path(__file__).parent.parent / "device/simulation/scenarios").glob("*/*.truth.json"))
 MORE = sorted(Path(os.environ["LEGPRESS_CLIPS"]).glob("*.truth.json")) if "LEGPRESS_CLIPS" in os.environ else []

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from device.core.faults import find, raise_fault
 from device.core.goals import band_of, feet_sentence
-from device.core.reps import RepBottom
+from device.core.rep_signals import RepBottom
 from device.core.state import FinishedRep, LiftingSet, RepTally
 from device.core.turn import Turn
 from device.messages import FaultKind

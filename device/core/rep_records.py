@@ -10,7 +10,7 @@ from device.core.actions import Publish, StoreRep
 from device.core.posture import Posture
 from device.core.records import announce, set_record, utc_at
 from device.core.rep_faults import judge_depth, rounded_early
-from device.core.reps import RepShape
+from device.core.rep_signals import RepShape
 from device.core.state import FinishedRep, LiftingSet, RepTally
 from device.core.turn import Turn
 from device.messages import FaultKind, RepMark, RepRecord

@@ -10,7 +10,8 @@ from device.core.faults import end_fault, find, raise_fault
 from device.core.records import announce, set_record, utc_at
 from device.core.rep_faults import judge_lowering, seat_advice
 from device.core.rep_records import close_rep, count_rep
-from device.core.reps import LOST_S, RepBegan, RepBottom, RepShape, RepSignal
+from device.core.rep_signals import RepBegan, RepBottom, RepShape, RepSignal
+from device.core.reps import LOST_S
 from device.core.sensors import seat_notch_now
 from device.core.state import LastSet, LiftingSet, RepTally
 from device.core.turn import Turn

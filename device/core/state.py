@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from device.config import Config
 from device.core.actions import Flash, ReplayFrame
 from device.core.posture import NeutralProfile, Posture, PostureState
-from device.core.reps import RepShape, RepTracker
+from device.core.rep_signals import RepShape
+from device.core.reps import RepTracker
 from device.core.rulebook import Rule, rules_of
 from device.messages import (
     AlertRecord,
