@@ -92,8 +92,7 @@ class LoadReader:
         if self._last_frame_s is None:
             self._reset(now_s)
             self._last_frame_s = now_s
-            # the first value needs the chip settled and a whole median of readings that agree
-            self._last_valid_s = self._chip.settled_s + MEDIAN_OF * self._chip.period_s
+            self._last_valid_s = self._chip.settled_s
         frame = self._chip.read(now_s)
         if frame is None:
             return self._silent(now_s)

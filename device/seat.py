@@ -51,9 +51,9 @@ class SeatReader:
         self._raw.append(raw)
         share = median_low(self._raw) / FULL_SCALE
         if share < OPEN_BELOW:
-            return self._broken(SeatSample(now_s, None, None, "open"))
+            return SeatSample(now_s, None, None, "open")
         if share > SHORT_ABOVE:
-            return self._broken(SeatSample(now_s, None, None, "short"))
+            return SeatSample(now_s, None, None, "short")
         place_m = self._to_metres(share)
         if place_m is None:
             return SeatSample(now_s, None, None, "uncalibrated")
@@ -68,14 +68,8 @@ class SeatReader:
             self._last_read_s = now_s
         silent_s = now_s - self._last_read_s
         if silent_s > FAILED_AFTER_S:
-            return self._broken(SeatSample(now_s, None, None, "failed"))
+            return SeatSample(now_s, None, None, "failed")
         return SeatSample(now_s, None, None, "stale") if silent_s > STALE_AFTER_S else None
-
-    def _broken(self, sample: SeatSample) -> SeatSample:
-        # the place before the break says nothing about the place after the repair
-        self._place_m = None
-        self._jumped.clear()
-        return sample
 
     def _to_metres(self, share: float) -> float | None:
         notches, config = self._machine.seat_notches_m, self._config
