@@ -43,12 +43,10 @@ class Demo:
         self.home, self.port = home, free_port()
         home.mkdir()
         command = [sys.executable, "-m", "device.command", "demo", "--no-browser", "--port", str(self.port)]
-        self.process = subprocess.Popen(
-            [*command, "--state", str(home), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=(home.parent / "demo.log").open("w"),
-            text=True,
-        )
+        with (home.parent / "demo.log").open("w") as log:
+            self.process = subprocess.Popen(
+                [*command, "--state", str(home), *arguments], stdout=subprocess.PIPE, stderr=log, text=True
+            )
         self.output: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
