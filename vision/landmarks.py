@@ -6,20 +6,19 @@ outside that part cannot be taken for the lifter, and the lifter fills more of w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import RunError
 
 Floats = NDArray[np.float64]
-Crop = tuple[int, int, int, int]
-"""x, y, width, height in pixels."""
 
 LANDMARKS: Final = 33
 NOSE, LEFT_EAR, RIGHT_EAR = 0, 7, 8
@@ -29,6 +28,12 @@ LEFT_HEEL, RIGHT_HEEL, LEFT_TOE, RIGHT_TOE = 29, 30, 31, 32
 MIRRORED: Final = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21,
                    24, 23, 26, 25, 28, 27, 30, 29, 32, 31)
 """Index of each landmark's twin on the other side of the body."""
+
+
+STRIKES: Final = 2
+"""Frames in a row with somebody else found, after which the search starts anew."""
+PAINTED_FRAMES: Final = 600
+"""Frames for which the surroundings then stay painted over: a bystander stays a while."""
 
 
 class PoseModelError(RunError):
@@ -50,6 +55,20 @@ class Landmarks:
         """Left and right names exchanged; places unchanged."""
         order = list(MIRRORED)
         return Landmarks(self.px[order], self.visibility[order], self.world_m[order])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crop:
+    """The part of the image to look for the lifter in, and how to tell the lifter from somebody else."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    outline_px: Floats | None = None
+    """(n, 2) closed polygon: all that a lifter can cover. Painted around once somebody else was found."""
+    accepts: Callable[[Landmarks], bool] | None = None
+    """Whether landmarks are of the person on the machine; None: everybody is."""
 
 
 def check_processor(cpuinfo: Path = Path("/proc/cpuinfo"), machine: str | None = None) -> None:
@@ -80,6 +99,10 @@ class PoseModel:
         self._landmarker: Any = None
         self._mediapipe: Any = None
         self._last_ms = -1
+        self._strikes = 0
+        self._painted = 0
+        self._mask: NDArray[np.float32] | None = None
+        self._mask_of: tuple[int, int, int, int] | None = None
 
     def __enter__(self) -> PoseModel:
         if not self._path.is_file():
@@ -108,24 +131,48 @@ class PoseModel:
             self._landmarker.close()
             self._landmarker = None
 
-    def detect(self, image_bgr: NDArray[np.uint8], t_ms: int, crop: Sequence[int] | None = None) -> Landmarks | None:
+    def detect(self, image_bgr: NDArray[np.uint8], t_ms: int, crop: Crop | None = None) -> Landmarks | None:
         """The person in the image, or None.
 
         ``image_bgr`` is (height, width, 3) in OpenCV's channel order. ``crop`` limits the search; the
         landmarks come back in pixels of the whole image all the same. Keep it constant over a clip: the
-        tracker carries its region from frame to frame.
+        tracker carries its region from frame to frame. Whom ``crop`` does not accept is not returned, and
+        after some frames the tracker starts anew on an image in which only the machine is left.
         """
         if self._landmarker is None:
             raise PoseModelError("the pose model is not open: use it as 'with PoseModel(path) as model:'")
-        x, y, width, height = crop if crop is not None else (0, 0, image_bgr.shape[1], image_bgr.shape[0])
-        part = np.ascontiguousarray(image_bgr[y:y + height, x:x + width, ::-1])
+        crop = crop or Crop(0, 0, image_bgr.shape[1], image_bgr.shape[0])
+        part = np.ascontiguousarray(image_bgr[crop.y:crop.y + crop.height, crop.x:crop.x + crop.width, ::-1])
+        if self._painted > 0 and crop.outline_px is not None:
+            self._painted -= 1
+            part = self._paint_around(part, crop, crop.outline_px)
+        found = self._run(part, t_ms, crop)
+        if found is None or crop.accepts is None or crop.accepts(found):
+            self._strikes = 0
+            return found
+        self._strikes += 1
+        if self._strikes >= STRIKES and crop.outline_px is not None:
+            self._strikes, self._painted = 0, PAINTED_FRAMES
+            self._run(np.zeros_like(part), t_ms, crop)  # loses the track, so that the next frame is searched afresh
+        return None
+
+    def _paint_around(self, part: NDArray[np.uint8], crop: Crop, outline_px: Floats) -> NDArray[np.uint8]:
+        key = (crop.x, crop.y, crop.width, crop.height)
+        if self._mask is None or self._mask_of != key:
+            mask = np.zeros(part.shape[:2], np.uint8)
+            cv2.fillPoly(mask, [np.round(outline_px - (crop.x, crop.y)).astype(np.int32)], 255)
+            self._mask, self._mask_of = cv2.GaussianBlur(mask, (0, 0), 3)[..., None].astype(np.float32) / 255, key
+        coarse = cv2.resize(cv2.resize(part, (8, 8), interpolation=cv2.INTER_AREA), (crop.width, crop.height))
+        return cast(NDArray[np.uint8], (part * self._mask + coarse * (1 - self._mask)).astype(np.uint8))
+
+    def _run(self, part_rgb: NDArray[np.uint8], t_ms: int, crop: Crop) -> Landmarks | None:
         self._last_ms = max(int(t_ms), self._last_ms + 1)
-        image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=part)
+        image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=part_rgb)
         found = self._landmarker.detect_for_video(image, self._last_ms)
         if not found.pose_landmarks:
             return None
         points, world = found.pose_landmarks[0], found.pose_world_landmarks[0]
-        px = np.array([(x + p.x * width, y + p.y * height) for p in points], dtype=np.float64)
+        px = np.array([(crop.x + p.x * crop.width, crop.y + p.y * crop.height) for p in points], dtype=np.float64)
         visibility = np.array([p.visibility for p in points], dtype=np.float64)
         world_m = np.array([(p.x, p.y, p.z) for p in world], dtype=np.float64)
         return Landmarks(px, visibility, world_m)

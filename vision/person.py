@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +24,7 @@ HIP_ALONG_PAD_M: Final = 0.05
 """The hip joints of a seated lifter: this far up the pad from its lower end (ours) ..."""
 HIP_OFF_PAD_M: Final = 0.067
 """... and this far in front of it (mean of the rendered lifters, sd 6 mm)."""
+PLATE_CORNERS: Final = ("plate_top_left", "plate_top_right", "plate_bottom_left", "plate_bottom_right")
 MARGIN_PX: Final = 20
 SEAT_RADIUS_M: Final = 0.30
 """How far from the calibrated seat the seen hips may be (ours: half a body's width and 10 cm of slide)."""
@@ -41,14 +43,32 @@ def lifter_region_px(calibration: Calibration) -> Crop:
     middle = [seat - 0.15 * machine.pad_normal, seat + 0.90 * machine.pad_up, seat + 0.90 * machine.pad_up + 0.2 * machine.pad_normal,
               seat + 0.45 * machine.pad_normal + 0.2 * machine.rail, seat - 0.12 * machine.pad_up]
     places = [place + side * across for place in middle for side in (-0.32, 0.32)]
-    places += [calibration.point(name) + 0.04 * machine.rail for name in
-               ("plate_top_left", "plate_top_right", "plate_bottom_left", "plate_bottom_right")]
+    places += [calibration.point(name) + 0.04 * machine.rail for name in PLATE_CORNERS]
     px = calibration.project(np.array(places))
     width, height = calibration.image_size_px
     low = np.clip(np.floor(px.min(axis=0)) - MARGIN_PX, 0, (width - 32, height - 32))
     high = np.clip(np.ceil(px.max(axis=0)) + MARGIN_PX, low + 32, (width, height))
     (x0, y0), (x1, y1) = low.astype(int), high.astype(int)
-    return int(x0), int(y0), int(x1 - x0), int(y1 - y0)
+    return Crop(int(x0), int(y0), int(x1 - x0), int(y1 - y0), _outline_px(calibration), lambda seen: sits_on_machine(seen, calibration))
+
+
+def _outline_px(calibration: Calibration) -> Floats:
+    """(n, 2) outline of what a lifter covers: trunk and head near the pad, legs between seat and plate."""
+    machine, seat = calibration.machine, seat_m(calibration)
+    up, off, rail = machine.pad_up, machine.pad_normal, machine.rail
+    trunk = [seat - 0.10 * off - 0.08 * up, seat - 0.10 * off + 0.98 * up, seat + 0.30 * off + 0.98 * up, seat + 0.30 * off]
+    legs = [seat - 0.10 * off - 0.08 * up, seat + 0.15 * up, seat + 0.52 * off + 0.20 * up, seat + 0.50 * off + 0.25 * rail]
+    feet = [calibration.point(name) for name in PLATE_CORNERS]
+    size = calibration.image_size_px[::-1]
+    mask = np.zeros(size, np.uint8)
+    for part, half_width_m in ((trunk, 0.28), (legs, 0.22)):
+        places = [place + side * np.array([half_width_m, 0.0, 0.0]) for place in part for side in (-1.0, 1.0)]
+        if part is legs:
+            places += feet
+        hull = cv2.convexHull(np.round(calibration.project(np.array(places))).astype(np.int32))
+        cv2.fillConvexPoly(mask, hull, 255)
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return max(outlines, key=cv2.contourArea)[:, 0].astype(np.float64)
 
 
 def sits_on_machine(landmarks: Landmarks, calibration: Calibration) -> bool:
