@@ -163,9 +163,12 @@ class LoadReader:
 
     def _unknown(self, sample: LoadSample) -> LoadSample | None:
         """Report ``sample`` once the last valid value is too old to stand for now."""
-        if sample.t_s - self._last_valid_s <= self._valid_within_s:
+        age_s = sample.t_s - self._last_valid_s
+        if age_s <= self._valid_within_s:
             return None
-        self._forget()
+        # late fetches mean a busy computer: they cast no doubt on the values before them
+        if self._last_fault != "late" or age_s > FAILED_AFTER_S:
+            self._forget()
         return self._report(sample)
 
     def _report(self, sample: LoadSample) -> LoadSample | None:

@@ -185,6 +185,20 @@ def test_a_conversion_is_fetched_within_a_tenth_of_its_period():
     assert max(waits_s) <= 0.1 / 80 + 1e-4
 
 
+def test_a_computer_too_busy_to_fetch_in_time_costs_the_late_frames_and_no_more():
+    bench = bench_with()
+    samples = []
+    for _ in range(12):
+        bench.time.now_s += 0.0245  # two conversions have come meanwhile
+        sample = bench.reader.poll(bench.time.now_s)
+        samples += [] if sample is None else [sample]
+    assert [sample.quality for sample in samples] == ["rejected"] * len(samples)
+    assert bench.reader.statistics.rejected["late"] == 12
+    back_s = bench.time.now_s
+    first = next(sample for _, sample in run(bench.reader, bench.time, 0.2) if sample.quality == "ok")
+    assert (round(first.kg, 3), first.t_s - back_s < 2 / 80) == (100.0, True)
+
+
 def test_a_line_stuck_low_has_failed_after_a_second():
     bench = bench_with()
     bench.chip.fault = "stuck_low"
