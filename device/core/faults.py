@@ -48,7 +48,7 @@ def raise_fault(
     rep_number = None
     if lifting is not None:
         rep_number = len(lifting.marks) + (1 if turn.reps.began else 0) or None
-        turn.set = lifting = _charged(turn, lifting, kind)
+        turn.set = lifting = _charge(turn, lifting, kind)
     fault = ActiveFault(
         kind, side, priority, sentence, turn.now_s, peak, f"{turn.session}-a{turn.alerts}",
         None if lifting is None else lifting.set_id, rep_number, utc_at(turn.clock, turn.now_s),
@@ -58,11 +58,12 @@ def raise_fault(
     report(turn, fault, None)
 
 
-def _charged(turn: Turn, lifting: LiftingSet, kind: FaultKind) -> LiftingSet:
-    """The fault put down to the rep under way; at the top just after a rep, where knees lock, to that one."""
+def _charge(turn: Turn, lifting: LiftingSet, kind: FaultKind) -> LiftingSet:
+    """Put the fault down to the rep under way; at the top just after a rep, where knees lock, to that one."""
     rep = lifting.finished
     if rep is None or turn.reps.moving:
-        return replace(lifting, tally=replace(lifting.tally, faults=_with(lifting.tally.faults, kind)))
+        turn.tally = replace(turn.tally, faults=_with(turn.tally.faults, kind))
+        return lifting
     tally = replace(rep.tally, faults=_with(rep.tally.faults, kind))
     return replace(lifting, finished=replace(rep, tally=tally))
 

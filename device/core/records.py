@@ -30,7 +30,7 @@ def utc_at(clock: Clock, t_s: float) -> str:
 
 def set_record(turn: Turn, lifting: LiftingSet, ended_utc: str | None = None) -> SetRecord:
     return SetRecord(
-        lifting.set_id, turn.lifter.tag, turn.lifter.goal, lifting.started_utc, ended_utc, lifting.mean_load_kg,
+        lifting.set_id, turn.lifter.tag, turn.lifter.goal, lifting.started_utc, ended_utc, turn.set_load.mean_kg,
         turn.sensors.last_notch, len(lifting.marks), lifting.enrolled, lifting.enrolment,
     )  # fmt: skip
 

@@ -30,14 +30,13 @@ Verdict = Literal["good", "fault", "uncertain"]
 
 def gather(turn: Turn, posture: Posture) -> None:
     """Add one frame to the rep under way; forget the frames of a lowering that came to nothing."""
-    lifting = turn.set
-    if lifting is None:
+    if turn.set is None:
         return
+    before = turn.tally
     if not turn.reps.moving:
-        if lifting.tally.frames:
-            turn.set = replace(lifting, tally=RepTally())
+        if before.frames:
+            turn.tally = RepTally()
         return
-    before = lifting.tally
     left, right = posture.knee_flexion_deg.left, posture.knee_flexion_deg.right
     valgus = posture.valgus_deg
     knee = left if right is None else right if left is None else (left + right) / 2.0
@@ -52,14 +51,13 @@ def gather(turn: Turn, posture: Posture) -> None:
             early = knee
     rounding = None if lumbar is None else max(lumbar, 0.0)
     arching = None if lumbar is None else max(-lumbar, 0.0)
-    tally = RepTally(
+    turn.tally = RepTally(
         before.frames + 1, before.posture_frames + _is_known(turn, posture),
         _least(before.min_knee_deg, knee), _most(before.max_knee_deg, knee),
         _most(before.valgus_left_deg, valgus.left), _most(before.valgus_right_deg, valgus.right),
         _most(before.rounding_deg, rounding), _most(before.arching_deg, arching),
         before.load_sum_kg, before.load_n, before.peak_load_kg, kinds, early,
     )  # fmt: skip
-    turn.set = replace(lifting, tally=tally)
 
 
 def count_rep(turn: Turn, shape: RepShape) -> None:
@@ -67,7 +65,7 @@ def count_rep(turn: Turn, shape: RepShape) -> None:
     lifting = turn.set
     if lifting is None:
         return
-    rep = FinishedRep(len(lifting.marks) + 1, shape, lifting.tally, turn.now_s)
+    rep = FinishedRep(len(lifting.marks) + 1, shape, turn.tally, turn.now_s)
     rom = shape.rom_m
     deepest = lifting.deepest_rom_m
     least = _least(lifting.least_knee_deg, rep.tally.min_knee_deg)
@@ -79,8 +77,8 @@ def count_rep(turn: Turn, shape: RepShape) -> None:
         least_knee_deg=least,
         last_effort_s=turn.now_s,
         finished=rep,
-        tally=RepTally(),
     )
+    turn.tally = RepTally()
     turn.set = lifting
     turn.set = judge_depth(turn, lifting, rep)
 

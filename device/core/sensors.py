@@ -12,7 +12,7 @@ from typing import Final
 
 from device.config import Config
 from device.core.faults import end_fault, find, raise_fault
-from device.core.state import Sensors
+from device.core.state import LoadSum, Sensors
 from device.core.turn import Turn
 from device.messages import LoadSample, SeatSample
 
@@ -25,6 +25,8 @@ LIGHT: Final = 0.25
 SLAM: Final = 2.0
 """Share of the set's load that only an impact reaches: controlled turns at the bottom stay under 1.5."""
 SLAM_WITHIN_S = 1.0
+SETTLED_READINGS: Final = 20
+"""Readings of the set before its load is known well enough to be compared with."""
 FREE_FALL_M_S = 0.5
 DROP_SHOWN_S = 3.0
 
@@ -87,14 +89,13 @@ def forget_stale_load(turn: Turn) -> None:
 
 
 def _tally(turn: Turn, kg: float) -> None:
-    lifting = turn.set
-    if lifting is None or turn.sensors.taken_since_s is None:
+    if turn.set is None or turn.sensors.taken_since_s is None:
         return
-    tally = lifting.tally
+    turn.set_load = LoadSum(turn.set_load.sum_kg + kg, turn.set_load.n + 1)
+    tally = turn.tally
     if turn.reps.moving:
         peak = kg if tally.peak_load_kg is None else max(tally.peak_load_kg, kg)
-        tally = replace(tally, load_sum_kg=tally.load_sum_kg + kg, load_n=tally.load_n + 1, peak_load_kg=peak)
-    turn.set = replace(lifting, tally=tally, load_sum_kg=lifting.load_sum_kg + kg, load_n=lifting.load_n + 1)
+        turn.tally = replace(tally, load_sum_kg=tally.load_sum_kg + kg, load_n=tally.load_n + 1, peak_load_kg=peak)
 
 
 def _judge_overload(turn: Turn, smooth_kg: float) -> None:
@@ -116,9 +117,9 @@ def _judge_drop(turn: Turn, kg: float, t_s: float) -> None:
 
     Putting the sled back on its stops also unloads the cell, but without either.
     """
-    sensors, lifting = turn.sensors, turn.set
-    usual_kg = None if lifting is None else lifting.mean_load_kg
-    if usual_kg is None or lifting is None or lifting.load_n < 20:
+    sensors = turn.sensors
+    usual_kg = turn.set_load.mean_kg
+    if turn.set is None or usual_kg is None or turn.set_load.n < SETTLED_READINGS:
         return
     if kg < LIGHT * usual_kg:
         since_s = t_s if sensors.light_since_s is None else sensors.light_since_s

@@ -13,7 +13,7 @@ from device.core.rep_records import close_rep, count_rep
 from device.core.rep_signals import RepBegan, RepBottom, RepShape, RepSignal
 from device.core.reps import LOST_S
 from device.core.sensors import seat_notch_now
-from device.core.state import LastSet, LiftingSet, RepTally
+from device.core.state import LastSet, LiftingSet, LoadSum, RepTally
 from device.core.turn import Turn
 
 TAKEN_S = 0.3
@@ -63,7 +63,8 @@ def on_rep_signal(turn: Turn, signal: RepSignal) -> None:
     elif isinstance(signal, RepShape):
         count_rep(turn, signal)
     else:
-        turn.set = replace(turn.set, last_effort_s=turn.now_s, tally=RepTally())
+        turn.set = replace(turn.set, last_effort_s=turn.now_s)
+        turn.tally = RepTally()
 
 
 def tend_set(turn: Turn) -> None:
@@ -95,6 +96,7 @@ def _ends_s(turn: Turn, lifting: LiftingSet) -> float:
 
 def _begin(turn: Turn, t_s: float) -> None:
     turn.sets += 1
+    turn.tally, turn.set_load = RepTally(), LoadSum()
     turn.set = LiftingSet(
         set_id=f"{turn.session}-s{turn.sets}",
         number=turn.lifter.sets + 1,

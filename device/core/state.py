@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from device.config import Config
 from device.core.actions import Flash, ReplayFrame
@@ -93,6 +94,17 @@ class RepTally:
     """Knee flexion at which the back began to round."""
 
 
+class LoadSum(NamedTuple):
+    """The load of the set under way, while it was held."""
+
+    sum_kg: float = 0.0
+    n: int = 0
+
+    @property
+    def mean_kg(self) -> float | None:
+        return self.sum_kg / self.n if self.n else None
+
+
 @dataclass(frozen=True, slots=True)
 class FinishedRep:
     """A rep that is counted, but still open for what happens at its top (locked knees) before it is recorded."""
@@ -118,11 +130,8 @@ class LiftingSet:
     announced: bool = False
     """Published and stored, for alerts and reps to refer to."""
     marks: tuple[RepMark, ...] = ()
-    tally: RepTally = RepTally()
     finished: FinishedRep | None = None
     deepest_rom_m: float | None = None
-    load_sum_kg: float = 0.0
-    load_n: int = 0
     feet_told: bool = False
     feet_off_since_s: float | None = None
     warm_up_reminder: bool = False
@@ -130,10 +139,6 @@ class LiftingSet:
     rounded_early_reps: int = 0
     least_knee_deg: float | None = None
     """The straightest the legs were at the end of any rep."""
-
-    @property
-    def mean_load_kg(self) -> float | None:
-        return self.load_sum_kg / self.load_n if self.load_n else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +266,9 @@ class CoreState:
     view: View
     reps: RepTracker
     set: LiftingSet | None
+    tally: RepTally
+    """Of the rep under way."""
+    set_load: LoadSum
     last_set: LastSet | None
     enrolment: Enrolment | None
     lifter: Lifter
@@ -279,6 +287,6 @@ class CoreState:
         """The state at start. ``session`` makes set and alert ids unique: another at every start of the process."""
         rules = rules_of(config.faults)
         return CoreState(
-            config, rules, session, Clock(), Sensors(), View(), RepTracker(), None, None, None, Lifter(),
-            (Watch(),) * len(rules), (), Cues(), (), None, History(), Published(), 0, 0,
+            config, rules, session, Clock(), Sensors(), View(), RepTracker(), None, RepTally(), LoadSum(), None, None,
+            Lifter(), (Watch(),) * len(rules), (), Cues(), (), None, History(), Published(), 0, 0,
         )  # fmt: skip

@@ -29,11 +29,13 @@ class Turn:
         "sensors",
         "session",
         "set",
+        "set_load",
         "sets",
         "store_trouble",
+        "tally",
         "view",
         "watches",
-    )  # fmt: skip
+    )
 
     def __init__(self, state: CoreState) -> None:
         self.config = state.config
@@ -44,6 +46,8 @@ class Turn:
         self.view = state.view
         self.reps = state.reps
         self.set = state.set
+        self.tally = state.tally
+        self.set_load = state.set_load
         self.last_set = state.last_set
         self.enrolment = state.enrolment
         self.lifter = state.lifter
@@ -62,8 +66,8 @@ class Turn:
     def freeze(self) -> CoreState:
         return CoreState(
             self.config, self.rules, self.session, self.clock, self.sensors, self.view, self.reps, self.set,
-            self.last_set, self.enrolment, self.lifter, self.watches, self.faults, self.cues, self.conditions,
-            self.store_trouble, self.history, self.published, self.alerts, self.sets,
+            self.tally, self.set_load, self.last_set, self.enrolment, self.lifter, self.watches, self.faults,
+            self.cues, self.conditions, self.store_trouble, self.history, self.published, self.alerts, self.sets,
         )  # fmt: skip
 
     @property
