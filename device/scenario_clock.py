@@ -13,7 +13,7 @@ class ScenarioClock:
 
     def __init__(self, runtime_dir: Path) -> None:
         self._path = runtime_dir / "scenario-start"
-        self._seen_ns = -1
+        self._seen: tuple[int, int] | None = None
         self._start_s: float | None = None
 
     def start(self, now_s: float) -> None:
@@ -40,10 +40,12 @@ class ScenarioClock:
 
     def _read(self) -> float | None:
         try:
-            stamp_ns = self._path.stat().st_mtime_ns
-            if stamp_ns != self._seen_ns:
+            found = self._path.stat()
+            # a start puts a new file in the old one's place; file times alone are too coarse to tell them apart
+            seen = (found.st_ino, found.st_mtime_ns)
+            if seen != self._seen:
                 self._start_s = float(self._path.read_text(encoding="ascii"))
-                self._seen_ns = stamp_ns
+                self._seen = seen
         except (OSError, ValueError):
-            self._start_s, self._seen_ns = None, -1
+            self._start_s, self._seen = None, None
         return self._start_s
