@@ -252,6 +252,14 @@ def test_rounding_only_at_the_bottom_does_not_blame_the_seat() -> None:
     assert set(told.alert_kinds) == {"back_rounding"}
 
 
+def test_the_rest_suggests_one_thing_for_the_next_set() -> None:
+    told = story(valgus_left=from_depth(0.5, 9.0)).wait(1).reps(2)
+    told.measures = {"heel": from_depth(0.5, 12.0)}
+    told.rep().wait(6)
+    assert told.live.advice == ("Next set: push your knees out over your toes",)
+    assert story().wait(1).reps(3).wait(6).live.advice == ()
+
+
 def test_legs_without_room_to_extend_advise_the_next_seat() -> None:
     told = story(knee=lambda depth: 45.0 + 50.0 * depth)
     told.seat = SeatSample(0.0, 0.30, 7, "ok")

@@ -25,7 +25,7 @@ _REST = Watch()
 
 def is_heavy(turn: Turn) -> bool:
     """Over ``heavy_fraction`` of the member's usual working load; an unknown load or lifter counts as heavy."""
-    load_kg = turn.sensors.smooth_kg
+    load_kg = turn.working_load_kg
     usual_kg = turn.lifter.usual_load_kg
     return load_kg is None or usual_kg is None or load_kg > turn.config.faults.heavy_fraction * usual_kg
 

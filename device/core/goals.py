@@ -7,8 +7,20 @@ from typing import Final
 
 from device.config import Config
 from device.core.turn import Turn
-from device.messages import Goal
+from device.messages import FaultKind, Goal, RepMark
 
+NEXT_SET: Final[dict[FaultKind, str]] = {
+    "back_rounding": "Next set: stop before your back rounds",
+    "back_arching": "Next set: keep your back on the pad",
+    "knee_valgus": "Next set: push your knees out over your toes",
+    "knee_lockout": "Next set: stop just short of straight legs",
+    "hips_forward": "Next set: sit right back before you push",
+    "load_dropped": "Next set: a lighter weight, under control",
+    "fast_drop": "Next set: two seconds on the way down",
+    "heel_lift": "Next set: press through your heels",
+    "partial_depth": "Next set: a little deeper, back flat",
+}
+"""What to change, the gravest first; feet and seat have their own words."""
 GOALS: Final[tuple[Goal, ...]] = ("glutes", "quads", "balanced", "warm_up")
 BRACE_CUE = "Back flat, core braced, knees over toes"
 WARM_UP_REMINDER = "Heavy start - warm up with a light set first"
@@ -39,7 +51,7 @@ def choose(turn: Turn, goal: Goal) -> None:
 def remind_of_warm_up(turn: Turn) -> None:
     """Once a visit: a set known to be heavy without a warm-up before it. The reminder stays up for that set."""
     lifter = turn.lifter
-    load_kg = turn.sensors.smooth_kg
+    load_kg = turn.working_load_kg
     if turn.set is None or turn.set.marks or turn.set.warm_up_reminder or lifter.warm_up_reminded:
         return
     if lifter.warmed_up or lifter.goal == "warm_up" or load_kg is None or lifter.usual_load_kg is None:
@@ -47,3 +59,10 @@ def remind_of_warm_up(turn: Turn) -> None:
     if load_kg > turn.config.faults.heavy_fraction * lifter.usual_load_kg:
         turn.set = replace(turn.set, warm_up_reminder=True)
         turn.lifter = replace(lifter, warm_up_reminded=True)
+
+
+def next_set_advice(marks: tuple[RepMark, ...]) -> str | None:
+    """One suggestion: for the fault of the most reps, the graver of equals; None after a clean set."""
+    counts = {kind: sum(kind in mark.faults for mark in marks) for kind in NEXT_SET}
+    worst = max(counts, key=lambda kind: counts[kind])
+    return NEXT_SET[worst] if counts[worst] else None

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from device.core.actions import Publish
+from device.core.advice import advice_now
 from device.core.conditions import POSTURE_MEASURES, checks_now
 from device.core.cues import warning_fault
-from device.core.enrolment import INVITATION, REPS
-from device.core.goals import BRACE_CUE, WARM_UP_REMINDER, band_of
+from device.core.enrolment import REPS
+from device.core.goals import band_of
 from device.core.records import utc_at
 from device.core.reps import MIN_ROM_M
 from device.core.sensors import load_now_kg, seat_notch_now
@@ -23,7 +24,6 @@ EVERY_S = 0.35
 """Asked at every tick, this gives at least two states a second, as agreed with the screens."""
 FRAME_S = 0.03
 """Figures are published at most this often; whatever else changes, at once."""
-BRACE_S = 4.0
 REST_SHOWN_S = 180.0
 ROM_GUESS_M = 0.25
 """Depth is shown against this until a first rep gives the lifter's own (ours)."""
@@ -58,7 +58,7 @@ def phase_of(turn: Turn) -> Phase:
 
 
 def live_state(turn: Turn) -> LiveState:
-    view, cues, sensors, lifter = turn.view, turn.cues, turn.sensors, turn.lifter
+    view, cues, lifter = turn.view, turn.cues, turn.lifter
     now_s = turn.now_s
     checks = checks_now(turn)
     sample = _fresh(turn)
@@ -78,18 +78,18 @@ def live_state(turn: Turn) -> LiveState:
         warning=None if warning is None else _warning(warning),
         active_faults=tuple(_warning(fault) for fault in turn.faults),
         confirmation=cues.confirmation,
-        advice=_advice(turn, phase),
+        advice=advice_now(turn, phase),
         goal=lifter.goal,
         goal_band=band_of(turn.config, lifter.goal),
         member=lifter.tag,
         enrolled=lifter.neutral is not None,
         enrolment_reps_left=0 if enrolment is None else REPS - enrolment.reps,
-        load_kg=sensors.smooth_kg if load_now_kg(turn) is not None else None,
+        load_kg=turn.working_load_kg if load_now_kg(turn) is not None else None,
         load_quality=_load_quality(turn),
         seat_notch=seat_notch_now(turn),
         seat_quality=_seat_quality(turn),
         set=_progress(turn),
-        rest_elapsed_s=now_s - turn.last_set.ended_s if rest and turn.last_set is not None else None,
+        rest_elapsed_s=now_s - turn.last_set.rest_since_s if rest and turn.last_set is not None else None,
         knee_flexion_deg=_UNKNOWN if posture is None else posture.knee_flexion_deg,
         valgus_deg=_UNKNOWN if posture is None else posture.valgus_deg,
         lumbar_flexion_deg=None if posture is None else posture.lumbar_flexion_deg,
@@ -151,26 +151,3 @@ def _progress(turn: Turn) -> SetProgress | None:
 def _depth(turn: Turn, lifting: LiftingSet) -> float:
     rom = max(lifting.deepest_rom_m or ROM_GUESS_M, MIN_ROM_M)
     return min(1.2, max(0.0, (turn.reps.position_m - turn.reps.top_m) / rom))
-
-
-def _advice(turn: Turn, phase: Phase) -> tuple[str, ...]:
-    """Coaching for the moment, the most useful first, at most two."""
-    advice: list[str] = []
-    if phase == "enrolment" and turn.enrolment is not None:
-        if turn.enrolment.failure is not None:
-            advice.append(turn.enrolment.failure)
-        advice.append(INVITATION)
-    elif phase == "rest" and turn.last_set is not None:
-        advice.extend(turn.last_set.advice)
-    elif phase == "seated":
-        notch, usual = seat_notch_now(turn), turn.lifter.last_seat_notch
-        if notch is not None and usual is not None and notch != usual:
-            advice.append(f"Last time: seat {usual}")
-    elif turn.set is not None:
-        if turn.set.warm_up_reminder:
-            advice.append(WARM_UP_REMINDER)
-        if phase == "ready" or turn.now_s - turn.set.started_s < BRACE_S:
-            advice.append(BRACE_CUE)
-    return tuple(advice[:2])
-
-

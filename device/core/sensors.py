@@ -13,7 +13,7 @@ from typing import Final
 from device.config import Config
 from device.core.faults import end_fault, find, raise_fault
 from device.core.state import LoadSum, Sensors
-from device.core.turn import Turn
+from device.core.turn import SETTLED_READINGS, Turn
 from device.messages import LoadSample, SeatSample
 
 SEAT_FRESH_S = 1.0
@@ -25,8 +25,6 @@ LIGHT: Final = 0.25
 SLAM: Final = 2.0
 """Share of the set's load that only an impact reaches: controlled turns at the bottom stay under 1.5."""
 SLAM_WITHIN_S = 1.0
-SETTLED_READINGS: Final = 20
-"""Readings of the set before its load is known well enough to be compared with."""
 FREE_FALL_M_S = 0.5
 DROP_SHOWN_S = 3.0
 
@@ -91,8 +89,9 @@ def forget_stale_load(turn: Turn) -> None:
 def _tally(turn: Turn, kg: float) -> None:
     if turn.set is None or turn.sensors.taken_since_s is None:
         return
-    turn.set_load = LoadSum(turn.set_load.sum_kg + kg, turn.set_load.n + 1)
     tally = turn.tally
+    if turn.reps.moving or not _pose_is_fresh(turn):  # over whole reps the swing of the sled cancels
+        turn.set_load = LoadSum(turn.set_load.sum_kg + kg, turn.set_load.n + 1)
     if turn.reps.moving:
         peak = kg if tally.peak_load_kg is None else max(tally.peak_load_kg, kg)
         turn.tally = replace(tally, load_sum_kg=tally.load_sum_kg + kg, load_n=tally.load_n + 1, peak_load_kg=peak)

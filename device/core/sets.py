@@ -7,6 +7,7 @@ from typing import Final
 
 from device.core.actions import Publish, StoreSet
 from device.core.faults import end_fault, find, raise_fault
+from device.core.goals import next_set_advice
 from device.core.records import announce, set_record, utc_at
 from device.core.rep_faults import judge_lowering, seat_advice
 from device.core.rep_records import close_rep, count_rep
@@ -20,6 +21,8 @@ TAKEN_S = 0.3
 """The load must be held this long: taking it off its stops for a moment is not a set (ours)."""
 PERSON_S = 2.0
 """Somebody seen this recently is still on the machine (ours: the model loses people for a second)."""
+RACKED_S: Final = 2.0
+"""A load put down for this long ends the set without more waiting (ours)."""
 HELD_FACTOR: Final = 4.0
 """A lifter who holds the load at the top may pause this many times ``set_ends_after_s`` (rest-pause sets)."""
 REP_CLOSES_S = 0.7
@@ -90,7 +93,7 @@ def _ends_s(turn: Turn, lifting: LiftingSet) -> float:
     if sensors.taken_since_s is not None:
         return lifting.last_effort_s + HELD_FACTOR * pause_s
     if sensors.released_s is not None:
-        return max(lifting.last_effort_s, sensors.released_s) + pause_s
+        return min(lifting.last_effort_s + pause_s, max(lifting.last_effort_s, sensors.released_s) + RACKED_S)
     return lifting.last_effort_s + pause_s
 
 
@@ -130,12 +133,14 @@ def end_set(turn: Turn) -> None:
         announce(turn)
         assert turn.set is not None
         lifting = turn.set
-        turn.last_set = LastSet(lifting.number, lifting.marks, turn.now_s, () if misfit is None else (misfit,))
+        advice = misfit or (None if lifting.enrolment else next_set_advice(lifting.marks))
+        shown = () if advice is None else (advice,)
+        turn.last_set = LastSet(lifting.number, lifting.marks, turn.now_s, lifting.last_effort_s, shown)
         warm = turn.lifter.warmed_up or turn.lifter.goal == "warm_up" or lifting.enrolment
         turn.lifter = replace(turn.lifter, sets=turn.lifter.sets + (not lifting.enrolment), warmed_up=warm)
     else:
         before = turn.last_set
-        turn.last_set = LastSet(0, (), turn.now_s) if before is None else replace(before, ended_s=turn.now_s)
+        turn.last_set = LastSet(0, (), turn.now_s, turn.now_s) if before is None else replace(before, ended_s=turn.now_s)
     if lifting.announced:
         record = set_record(turn, lifting, utc_at(turn.clock, turn.now_s))
         turn.actions.append(Publish(record))

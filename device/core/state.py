@@ -148,6 +148,7 @@ class LastSet:
     number: int
     marks: tuple[RepMark, ...]
     ended_s: float
+    rest_since_s: float
     advice: tuple[str, ...] = ()
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from device.core.actions import Action
 from device.core.state import CoreState
 from device.messages import RepRecord
+
+SETTLED_READINGS: Final = 20
+"""Readings of the reps before a set's load is known better than by half a second's average (ours)."""
 
 
 class Turn:
@@ -73,6 +78,14 @@ class Turn:
     @property
     def now_s(self) -> float:
         return self.clock.now_s
+
+    @property
+    def working_load_kg(self) -> float | None:
+        """The load without the swing of the sled: the set's mean once there is one. None while unknown."""
+        smooth_kg = self.sensors.smooth_kg
+        if smooth_kg is None or self.set is None or self.set_load.n < SETTLED_READINGS:
+            return smooth_kg
+        return self.set_load.mean_kg
 
     @property
     def under_watch(self) -> bool:
