@@ -20,7 +20,7 @@ DEMO = CALIBRATED.model_copy(
 
 
 def answer(told: Story, name: str, value: str | None = None) -> Reply:
-    told.tell(Command(name, value, "c1"))  # type: ignore[arg-type]
+    told.tell(Command(name, value, "c1"))
     return told.replies[-1]
 
 

@@ -65,7 +65,7 @@ def test_a_camera_in_trouble_is_named(state: Any, kind: str) -> None:
     def troubled(*a: Any, **k: Any) -> PoseSample:
         return replace(seen(*a, **k), cameras=(CameraStatus("front", "front", state, 0.0, 0, 2.0),), checks=())
 
-    told.sample = troubled  # type: ignore[method-assign]
+    told.sample = troubled
     told.wait(1)
     assert kinds(told) == [kind]
     assert "front" in told.live.conditions[0].detail

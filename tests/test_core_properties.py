@@ -203,7 +203,7 @@ def test_a_set_is_counted_whatever_happens_around_it(around: list[tuple[int, Eve
             pose(*a, **k | {"pose": frame not in lost})
             frame += 1
 
-        told.frame = disturbed  # type: ignore[method-assign]
+        told.frame = disturbed
         told.wait(1).reps(2).wait(1).stop()
     assert [rep.number for rep in told.rep_records] == [1, 2]
     assert all(alert.t_end_s is not None for alert in told.alerts)

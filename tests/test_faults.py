@@ -175,11 +175,11 @@ def test_a_warning_ends_when_the_cameras_fall_silent() -> None:
 def test_an_uncertain_measure_must_show_more() -> None:
     told = story(lumbar=from_depth(0.5, 11.0)).wait(1)
     sure = told.sample
-    told.sample = lambda *a, **k: replace(sure(*a, **k), standard_error={"lumbar_flexion_deg": 6.0})  # type: ignore[method-assign]
+    told.sample = lambda *a, **k: replace(sure(*a, **k), standard_error={"lumbar_flexion_deg": 6.0})
     assert told.rep().alerts == []
     bold = Story(config=with_faults(error_allowance=0.0), measures={"lumbar": from_depth(0.5, 11.0)}).wait(1)
     unsure = bold.sample
-    bold.sample = lambda *a, **k: replace(unsure(*a, **k), standard_error={"lumbar_flexion_deg": 6.0})  # type: ignore[method-assign]
+    bold.sample = lambda *a, **k: replace(unsure(*a, **k), standard_error={"lumbar_flexion_deg": 6.0})
     assert bold.rep().alert_kinds == ["back_rounding"]
 
 

@@ -79,7 +79,7 @@ def test_the_shown_load_does_not_swing_with_the_sled() -> None:
         told.load_kg = 100.0 + 40.0 * (2.0 * depth - 1.0)
         frame(carriage_m, depth, **options)
 
-    told.frame = swinging  # type: ignore[method-assign]
+    told.frame = swinging
     told.rep().done.clear()
     told.rep()
     shown = [live.load_kg for live in told.lives if live.load_kg is not None]
@@ -163,7 +163,7 @@ def test_speed_and_power_of_a_rep_follow_from_load_and_carriage() -> None:
 def test_an_unknown_load_stays_unknown_in_every_record() -> None:
     told = Story().wait(1)
     for quality in ("uncalibrated", "saturated", "failed", "rejected", "stale"):
-        told.tell(LoadSample(told.t_s, None, None, quality))  # type: ignore[arg-type]
+        told.tell(LoadSample(told.t_s, None, None, quality))
         told.wait(0.3)
         assert told.live.load_kg is None
     told.reps(1).stop()
@@ -187,7 +187,7 @@ def test_a_rep_whose_back_or_knees_were_mostly_unseen_is_uncertain(measures: dic
 def test_a_rep_measured_with_large_errors_is_uncertain() -> None:
     told = Story().wait(1)
     sure = told.sample
-    told.sample = lambda *a, **k: replace(sure(*a, **k), standard_error={"valgus_left_deg": 9.0})  # type: ignore[method-assign]
+    told.sample = lambda *a, **k: replace(sure(*a, **k), standard_error={"valgus_left_deg": 9.0})
     assert [rep.verdict for rep in told.rep().stop().rep_records] == ["uncertain"]
 
 
@@ -198,7 +198,7 @@ def test_a_camera_that_sees_neither_back_nor_knees_calls_no_rep_good() -> None:
     def oblique(*a: Any, **k: Any) -> PoseSample:
         return replace(seen(*a, **k), checks=("knee_flexion", "foot_placement", "carriage"))
 
-    told.sample = oblique  # type: ignore[method-assign]
+    told.sample = oblique
     assert [rep.verdict for rep in told.rep().stop().rep_records] == ["uncertain"]
 
 

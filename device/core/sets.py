@@ -140,7 +140,8 @@ def end_set(turn: Turn) -> None:
         turn.lifter = replace(turn.lifter, sets=turn.lifter.sets + (not lifting.enrolment), warmed_up=warm)
     else:
         before = turn.last_set
-        turn.last_set = LastSet(0, (), turn.now_s, turn.now_s) if before is None else replace(before, ended_s=turn.now_s)
+        before = LastSet(0, (), turn.now_s, turn.now_s) if before is None else before
+        turn.last_set = replace(before, ended_s=turn.now_s)
     if lifting.announced:
         record = set_record(turn, lifting, utc_at(turn.clock, turn.now_s))
         turn.actions.append(Publish(record))

@@ -28,7 +28,7 @@ from device.core.rep_faults import judge_feet
 from device.core.rep_records import gather
 from device.core.reps import finish, follow
 from device.core.sensors import forget_stale_load, judge_seat, take_load, take_seat
-from device.core.sets import begin_by_load, end_set, on_rep_signal, tend_set
+from device.core.sets import PERSON_S, begin_by_load, end_set, on_rep_signal, tend_set
 from device.core.state import Clock, CoreState, Lifter, View
 from device.core.turn import Turn
 from device.messages import ButtonPressed, Command, LoadSample, PoseSample, SeatSample, Sided
@@ -94,7 +94,9 @@ def _see(turn: Turn, sample: PoseSample) -> None:
     if before.sample is not None and sample.t_s < before.sample.t_s:
         return
     judging, posture = judge(before.judging, sample, turn.lifter.neutral)
-    carriage_m = sample.carriage_m if sample.person else None
+    # The plate is seen without the lifter too; a sled that nobody sits at does not do reps.
+    seated = sample.person or sample.t_s - before.person_s <= PERSON_S
+    carriage_m = sample.carriage_m if seated else None
     turn.reps, signal = follow(turn.reps, sample.t_s, carriage_m, _mean(posture.knee_flexion_deg))
     turn.view = _look(turn, before, sample, posture, judging)
     if signal is not None:
