@@ -64,7 +64,7 @@ def test_an_upgrade_from_the_first_revision_keeps_every_row(tmp_path: Path) -> N
     rows = {
         "members": ("4711", "2026-11-23T10:00:00.000Z"),
         "sets": ("s1", "4711", "glutes", "2026-11-23T10:00:00.000Z", None, 120.0, 3, 1, 1, 0),
-        "alerts": ("a1", "s1", 1, "knee_valgus", "left", "medium", "2026-11-23T10:00:03.000Z", 0.8, 8.5, "Left knee out"),
+        "alerts": ("a1", "s1", 1, "knee_valgus", "left", "medium", "2026-11-23T10:00:03.000Z", 0.8, 8.5, "Out"),
         "replays": ("a1", "2026-11-23T10:00:03.000Z", b"zipped"),
         "meta": ("made_by", "a test"),
     }

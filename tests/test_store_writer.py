@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -51,9 +50,9 @@ def reported() -> Status:
 
 
 @pytest.fixture(name="store")
-def unstarted(path: Path, status: Status) -> Iterator[StoreWriter]:
+def unstarted(path: Path, status: Status) -> StoreWriter:
     """A writer whose thread does not run: the test does its work step by step."""
-    yield StoreWriter(path, status)
+    return StoreWriter(path, status)
 
 
 def select(path: Path, query: str) -> list[tuple[object, ...]]:
@@ -233,7 +232,8 @@ def test_a_full_queue_drops_replays_before_anything_else(
 
 def test_the_database_syncs_every_commit_and_enforces_its_keys(path: Path) -> None:
     with closing(connect_writer(path)) as connection:
-        pragmas = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys")]
+        names = ("journal_mode", "synchronous", "foreign_keys")
+        pragmas = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
     assert pragmas == ["wal", 2, 1]
 
 

@@ -113,9 +113,9 @@ def _template() -> Path:
     return folder
 
 
-def make_machine(state_dir: Path, max_streams: int = 3, port: int = 8080, threads: int = 4) -> WebMachine:
+def make_machine(state_dir: Path, max_streams: int = 3, port: int = 8080) -> WebMachine:
     """Over the state folder as it is: without a database and a password if it is new."""
-    config = Config(paths=Paths(state_dir=state_dir), web=Web(port=port, event_streams=max_streams, threads=threads))
+    config = Config(paths=Paths(state_dir=state_dir), web=Web(port=port, event_streams=max_streams, threads=4))
     device, clock = Device(), Clock()
     hub = LiveHub(device.send, max_streams, clock)
     app = create_app(config, hub, GuessLimit(clock), lambda: NOON)
@@ -123,7 +123,7 @@ def make_machine(state_dir: Path, max_streams: int = 3, port: int = 8080, thread
     return WebMachine(app, hub, device, clock, config)
 
 
-def make_open_machine(state_dir: Path) -> WebMachine:
+def make_open_machine(state_dir: Path, max_streams: int = 3, port: int = 8080) -> WebMachine:
     """With a password and an empty database."""
     shutil.copytree(_template(), state_dir, dirs_exist_ok=True)
-    return make_machine(state_dir)
+    return make_machine(state_dir, max_streams, port)

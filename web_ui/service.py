@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -38,23 +39,29 @@ def make_server(config: Config, app: Flask) -> Any:
     Raises:
         AddressError: the port is in use or the address is not this machine's.
     """
+    listening = _listen(config.web.host, config.web.port)
+    return waitress.create_server(
+        app,
+        sockets=[listening],
+        threads=config.web.threads + config.web.event_streams,
+        connection_limit=config.web.event_streams + 200,
+        channel_timeout=30,
+        cleanup_interval=10,
+        outbuf_high_watermark=OUTPUT_HELD_BYTES,
+        max_request_body_size=64 * 1024,
+        clear_untrusted_proxy_headers=False,  # the kiosk's check must see that a proxy was in between
+        ident=None,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # our own socket: waitress would leave its half-made server open when the port is taken
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return waitress.create_server(
-            app,
-            host=config.web.host,
-            port=config.web.port,
-            threads=config.web.threads + config.web.event_streams,
-            connection_limit=config.web.event_streams + 200,
-            channel_timeout=30,
-            cleanup_interval=10,
-            outbuf_high_watermark=OUTPUT_HELD_BYTES,
-            max_request_body_size=64 * 1024,
-            clear_untrusted_proxy_headers=False,  # the kiosk's check must see that a proxy was in between
-            ident=None,
-        )
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise AddressError(f"web: cannot listen on {config.web.host} port {config.web.port}: {reason}") from error
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = str(error.strerror or error).partition(" (while")[0]
+        raise AddressError(f"web: cannot listen on {host} port {port}: {reason}") from error
 
 
 def serve(config: Config, on_ready: Callable[[str], None] | None = None) -> int:

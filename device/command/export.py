@@ -27,7 +27,7 @@ ROWS_AT_ONCE = 1000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", choices=KINDS, help="what to export")
-    parser.add_argument("--since", type=moment, metavar="TIME", help="from this time on, as 2026-11-23T09:30 (local time)")
+    parser.add_argument("--since", type=moment, metavar="TIME", help="from this time on, e.g. 2026-11-23T09:30 (local)")
     parser.add_argument("--until", type=moment, metavar="TIME", help="before this time, in the same form")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="comma-separated values, one header line (the default)")
