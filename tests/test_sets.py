@@ -71,6 +71,16 @@ def test_a_weight_put_down_ends_the_set_after_two_seconds() -> None:
     assert told.live.phase == "rest"
 
 
+def test_a_sled_put_down_at_the_bottom_ends_the_set_without_counting_a_rep() -> None:
+    told = Story(load_kg=60.0).wait(1).rep()
+    for i in range(30):
+        told.frame(0.25 * i / 30, i / 30)
+    told.load_kg = 0.0
+    told.wait(5.5, carriage_m=0.25)
+    assert told.live.phase == "rest"
+    assert [rep.number for rep in told.rep_records] == [1]
+
+
 def test_the_shown_load_does_not_swing_with_the_sled() -> None:
     told = Story(load_kg=100.0).wait(1)
     frame = told.frame

@@ -62,9 +62,9 @@ def _charge(turn: Turn, lifting: LiftingSet, kind: FaultKind) -> LiftingSet:
     """Put the fault down to the rep under way; at the top just after a rep, where knees lock, to that one."""
     rep = lifting.finished
     if rep is None or turn.reps.moving:
-        turn.tally = replace(turn.tally, faults=_with(turn.tally.faults, kind))
+        turn.tally = turn.tally._replace(faults=_with(turn.tally.faults, kind))
         return lifting
-    tally = replace(rep.tally, faults=_with(rep.tally.faults, kind))
+    tally = rep.tally._replace(faults=_with(rep.tally.faults, kind))
     return replace(lifting, finished=replace(rep, tally=tally))
 
 

@@ -9,7 +9,6 @@ is not seen. Positions are metres along the rail, + = lowered; all limits here a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from device.core.rep_signals import RepBegan, RepBottom, RepGivenUp, RepPhase, RepShape, RepSignal
@@ -57,8 +56,7 @@ class Source(NamedTuple):
 NOWHERE: Final = Source()
 
 
-@dataclass(frozen=True, slots=True)
-class RepTracker:
+class RepTracker(NamedTuple):
     """Where the carriage is in its cycle. Start with ``RepTracker()``."""
 
     t_s: float | None = None
@@ -187,9 +185,9 @@ def _at_top(tracker: RepTracker) -> tuple[RepTracker, RepSignal | None]:
     assert tracker.t_s is not None
     top = min(tracker.position_m, tracker.top_m + DRIFT_M_S * tracker.dt_s)
     if tracker.position_m - top < LEAVES_TOP_M:
-        return replace(tracker, top_m=top, down_peak_m_s=0.0, gap_s=0.0, knee_used=tracker.source.is_knee), None
-    return replace(
-        tracker, phase="eccentric", began=False, top_m=top, deepest_m=tracker.position_m, phase_since_s=tracker.t_s
+        return tracker._replace(top_m=top, down_peak_m_s=0.0, gap_s=0.0, knee_used=tracker.source.is_knee), None
+    return tracker._replace(
+        phase="eccentric", began=False, top_m=top, deepest_m=tracker.position_m, phase_since_s=tracker.t_s
     ), None
 
 
@@ -199,20 +197,20 @@ def _lowering(tracker: RepTracker) -> tuple[RepTracker, RepSignal | None]:
     travel = deepest - tracker.top_m
     if not tracker.began:
         if tracker.position_m - tracker.top_m < BACK_AT_TOP_M:
-            return replace(tracker, phase="top"), None
+            return tracker._replace(phase="top"), None
         if travel < MIN_ROM_M:
-            return replace(tracker, deepest_m=deepest, top_m=tracker.top_m + DRIFT_M_S * tracker.dt_s), None
+            return tracker._replace(deepest_m=deepest, top_m=tracker.top_m + DRIFT_M_S * tracker.dt_s), None
         start = lowering_times(tracker.trace, tracker.top_m, deepest)[0]
-        return replace(tracker, deepest_m=deepest, began=True), RepBegan(start)
+        return tracker._replace(deepest_m=deepest, began=True), RepBegan(start)
     if tracker.still_since_s is not None and tracker.t_s - tracker.still_since_s > GIVEN_UP_S:
         return _forget(tracker)
     if tracker.position_m > deepest - max(BACK_AT_TOP_M, 0.08 * travel):
         phase: RepPhase = "bottom" if tracker.speed_m_s < STILL_M_S else "eccentric"
         since = tracker.phase_since_s if phase == tracker.phase else tracker.t_s
-        return replace(tracker, deepest_m=deepest, phase=phase, phase_since_s=since), None
+        return tracker._replace(deepest_m=deepest, phase=phase, phase_since_s=since), None
     start, lowered, bottom = lowering_times(tracker.trace, tracker.top_m, deepest)
-    turned = replace(
-        tracker, deepest_m=deepest, phase="concentric", phase_since_s=tracker.t_s, highest_m=tracker.position_m,
+    turned = tracker._replace(
+        deepest_m=deepest, phase="concentric", phase_since_s=tracker.t_s, highest_m=tracker.position_m,
         up_peak_m_s=-tracker.speed_m_s, gained_m=tracker.position_m, gained_s=tracker.t_s,
     )  # fmt: skip
     return turned, RepBottom(bottom, lowered - start, travel, None if tracker.knee_used else tracker.down_peak_m_s)
@@ -222,14 +220,14 @@ def _pressing(tracker: RepTracker) -> tuple[RepTracker, RepSignal | None]:
     t_s = tracker.t_s
     assert t_s is not None
     if tracker.position_m > tracker.deepest_m:
-        return replace(tracker, phase="eccentric", deepest_m=tracker.position_m), None
+        return tracker._replace(phase="eccentric", deepest_m=tracker.position_m), None
     highest = min(tracker.highest_m, tracker.position_m)
     travel = tracker.deepest_m - tracker.top_m
     returned = (tracker.deepest_m - highest) / travel
     still_s = 0.0 if tracker.still_since_s is None else t_s - tracker.still_since_s
     gained = highest < tracker.gained_m - 0.05 * travel
-    tracker = replace(
-        tracker, highest_m=highest, gained_m=highest if gained else tracker.gained_m,
+    tracker = tracker._replace(
+        highest_m=highest, gained_m=highest if gained else tracker.gained_m,
         gained_s=t_s if gained else tracker.gained_s,
     )  # fmt: skip
     arrived = highest <= tracker.top_m + max(BACK_AT_TOP_M, 0.08 * travel)
@@ -246,8 +244,8 @@ def _finish(tracker: RepTracker) -> tuple[RepTracker, RepSignal | None]:
     assert tracker.t_s is not None
     start, lowered, bottom = lowering_times(tracker.trace, tracker.top_m, tracker.deepest_m)
     press, end = pressing_times(tracker.trace, tracker.highest_m, tracker.deepest_m)
-    at_top = replace(
-        tracker, phase="top", began=False, top_m=tracker.highest_m, phase_since_s=tracker.t_s, still_since_s=None,
+    at_top = tracker._replace(
+        phase="top", began=False, top_m=tracker.highest_m, phase_since_s=tracker.t_s, still_since_s=None,
         trace=tracker.trace[-2:], gap_s=0.0,
     )  # fmt: skip
     if tracker.t_s - start < MIN_REP_S:

@@ -49,7 +49,7 @@ def take_load(turn: Turn, sample: LoadSample) -> None:
     if sensors.load is not None and sample.t_s < sensors.load.t_s:
         return
     if sample.quality != "ok" or sample.kg is None or not math.isfinite(sample.kg):
-        turn.sensors = replace(sensors, load=sample)
+        turn.sensors = sensors._replace(load=sample)
         forget_stale_load(turn)
         return
     kg = sample.kg
@@ -58,7 +58,7 @@ def take_load(turn: Turn, sample: LoadSample) -> None:
         smooth = kg
     else:
         smooth = sensors.smooth_kg + (1.0 - math.exp(-dt / AVERAGED_S)) * (kg - sensors.smooth_kg)
-    turn.sensors = _held(turn, replace(sensors, load=sample, load_kg=kg, load_good_s=sample.t_s, smooth_kg=smooth), kg)
+    turn.sensors = _held(turn, sensors._replace(load=sample, load_kg=kg, load_good_s=sample.t_s, smooth_kg=smooth), kg)
     _tally(turn, kg)
     _judge_overload(turn, smooth)
     _judge_drop(turn, kg, sample.t_s)
@@ -68,9 +68,9 @@ def _held(turn: Turn, sensors: Sensors, kg: float) -> Sensors:
     """Whether the lifter holds the load: with hysteresis, for cells creep."""
     taken_kg = turn.config.cueing.load_taken_kg
     if sensors.taken_since_s is None:
-        return replace(sensors, taken_since_s=sensors.load_good_s, released_s=None) if kg >= taken_kg else sensors
+        return sensors._replace(taken_since_s=sensors.load_good_s, released_s=None) if kg >= taken_kg else sensors
     if kg < 0.5 * taken_kg:
-        return replace(sensors, taken_since_s=None, released_s=sensors.load_good_s)
+        return sensors._replace(taken_since_s=None, released_s=sensors.load_good_s)
     return sensors
 
 
@@ -79,7 +79,7 @@ def forget_stale_load(turn: Turn) -> None:
     sensors = turn.sensors
     if sensors.smooth_kg is None or turn.now_s - sensors.load_good_s <= load_fresh_s(turn.config):
         return
-    turn.sensors = replace(sensors, smooth_kg=None, taken_since_s=None, light_since_s=None)
+    turn.sensors = sensors._replace(smooth_kg=None, taken_since_s=None, light_since_s=None)
     for kind in ("overload", "load_dropped"):
         fault = find(turn, kind)
         if fault is not None:
@@ -94,7 +94,7 @@ def _tally(turn: Turn, kg: float) -> None:
         turn.set_load = LoadSum(turn.set_load.sum_kg + kg, turn.set_load.n + 1)
     if turn.reps.moving:
         peak = kg if tally.peak_load_kg is None else max(tally.peak_load_kg, kg)
-        turn.tally = replace(tally, load_sum_kg=tally.load_sum_kg + kg, load_n=tally.load_n + 1, peak_load_kg=peak)
+        turn.tally = tally._replace(load_sum_kg=tally.load_sum_kg + kg, load_n=tally.load_n + 1, peak_load_kg=peak)
 
 
 def _judge_overload(turn: Turn, smooth_kg: float) -> None:
@@ -123,7 +123,7 @@ def _judge_drop(turn: Turn, kg: float, t_s: float) -> None:
     if kg < LIGHT * usual_kg:
         since_s = t_s if sensors.light_since_s is None else sensors.light_since_s
         if sensors.light_since_s is None:
-            turn.sensors = replace(sensors, light_since_s=t_s)
+            turn.sensors = sensors._replace(light_since_s=t_s)
         falling = turn.reps.moving and turn.reps.speed_m_s > FREE_FALL_M_S and _pose_is_fresh(turn)
         if falling and t_s - since_s >= 0.05:
             _raise_drop(turn, usual_kg)
@@ -132,7 +132,7 @@ def _judge_drop(turn: Turn, kg: float, t_s: float) -> None:
         if kg > SLAM * usual_kg and t_s - sensors.light_since_s <= SLAM_WITHIN_S:
             _raise_drop(turn, kg)
         if kg > usual_kg or t_s - sensors.light_since_s > SLAM_WITHIN_S:
-            turn.sensors = replace(sensors, light_since_s=None)
+            turn.sensors = sensors._replace(light_since_s=None)
 
 
 def _raise_drop(turn: Turn, kg: float) -> None:
@@ -149,14 +149,14 @@ def take_seat(turn: Turn, sample: SeatSample) -> None:
     if sensors.seat is not None and sample.t_s < sensors.seat.t_s:
         return
     if sample.quality == "ok" and sample.notch is not None:
-        turn.sensors = replace(
-            sensors, seat=sample, seat_ok_s=sample.t_s, last_notch=sample.notch, between_since_s=None
+        turn.sensors = sensors._replace(
+            seat=sample, seat_ok_s=sample.t_s, last_notch=sample.notch, between_since_s=None
         )
     elif sample.quality == "between":
         since_s = sample.t_s if sensors.between_since_s is None else sensors.between_since_s
-        turn.sensors = replace(sensors, seat=sample, between_since_s=since_s)
+        turn.sensors = sensors._replace(seat=sample, between_since_s=since_s)
     else:
-        turn.sensors = replace(sensors, seat=sample, between_since_s=None)
+        turn.sensors = sensors._replace(seat=sample, between_since_s=None)
     judge_seat(turn)
 
 

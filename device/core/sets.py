@@ -80,7 +80,8 @@ def tend_set(turn: Turn) -> None:
         close_rep(turn)
         lifting = turn.set
     seen_s = turn.reps.t_s
-    if turn.reps.moving and seen_s is not None and turn.now_s - seen_s <= LOST_S:
+    put_down = turn.sensors.released_s is not None
+    if turn.reps.moving and not put_down and seen_s is not None and turn.now_s - seen_s <= LOST_S:
         return
     if lifting is not None and turn.now_s >= _ends_s(turn, lifting):
         end_set(turn)

@@ -35,8 +35,7 @@ class Clock:
     first_tick_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sensors:
+class Sensors(NamedTuple):
     """The newest samples of load and seat, and what is made of them."""
 
     load: LoadSample | None = None
@@ -73,8 +72,7 @@ class View:
     lumbar_known_s: float = float("-inf")
 
 
-@dataclass(frozen=True, slots=True)
-class RepTally:
+class RepTally(NamedTuple):
     """What is gathered over one rep, from the moment the carriage leaves the top."""
 
     frames: int = 0
