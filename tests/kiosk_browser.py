@@ -133,8 +133,8 @@ class Pages:
         """Publishes the scene and waits until the page says it."""
         self.say(SCENES[name])
         shown = "[b.dataset.mood, b.dataset.phase, document.getElementById('headline').textContent]"
-        wanted = [MOODS[name], SCENES[name].phase, HEADLINES[name]]
-        self.until(f"((b) => JSON.stringify({shown}))(document.body) === {json.dumps(json.dumps(wanted, separators=(',', ':')))}")
+        wanted = json.dumps([MOODS[name], SCENES[name].phase, HEADLINES[name]], separators=(",", ":"))
+        self.until(f"((b) => JSON.stringify({shown}))(document.body) === {json.dumps(wanted)}")
 
     def complaints(self) -> list[str]:
         """What the browser's console holds, above remarks."""

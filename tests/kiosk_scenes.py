@@ -199,6 +199,8 @@ SCENES: dict[str, LiveState] = {
         conditions=(Condition("load_uncalibrated", "calibrate the load: legpress calibrate load", 1.0),),
         help_called=True,
     ),
+    "warm_up": replace(LIFTING, goal="warm_up", goal_band=(0.35, 0.60), load_kg=40.0, set=SetProgress(12, REPS * 4)),
+    "balanced_seat_unknown": replace(LIFTING, goal="balanced", seat_notch=None, seat_quality="between", load_kg=1000.0),
     "out_of_order": replace(IDLE, phase="out_of_order", help_called=True, light="amber"),
 }
 
@@ -218,6 +220,8 @@ HEADLINES = {
     "rest": "Next set: try seat 5",
     "form_check_off": "The camera program is restarting",
     "load_unknown": "Back and knees look good",
+    "warm_up": "Back and knees look good",
+    "balanced_seat_unknown": "Back and knees look good",
     "out_of_order": "Please use another machine",
 }
 MOODS = {
@@ -236,5 +240,7 @@ MOODS = {
     "rest": "info",
     "form_check_off": "off",
     "load_unknown": "ok",
+    "warm_up": "ok",
+    "balanced_seat_unknown": "ok",
     "out_of_order": "off",
 }

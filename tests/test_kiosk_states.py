@@ -66,9 +66,8 @@ def test_the_checks_of_fit_and_contrast_notice_what_they_are_for(pages: Pages) -
     pages.script("document.querySelector('.goal b').textContent = 'much too long a name for a button'")
     pages.script("document.getElementById('reps').style.marginLeft = '-90px'")
     found = pages.script(OVERFLOWING)
-    assert len(found) == 2
-    assert found[0].startswith("outside the screen: P#reps")
-    assert found[1].startswith("wider than its box: B#")
+    assert "outside the screen: P#reps: 5" in found
+    assert "wider than its box: B#: much too long a name for a button" in found
 
 
 def test_a_rounding_is_told_by_words_icon_arrow_and_the_back_in_the_picture(pages: Pages) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -82,6 +83,23 @@ def test_a_sentence_without_a_translation_is_shown_as_the_device_says_it(pages: 
     pages.until("document.getElementById('headline').textContent === 'Something new'")
     pages.say(warned(replace(FEET_MISMATCH, sentence="Feet somewhere else")))
     pages.until("document.getElementById('headline').textContent === 'Feet somewhere else'")
+
+
+def test_every_sentence_of_the_core_has_its_german_words() -> None:
+    root = Path(__file__).parents[1]
+    known = json.loads((root / "web_ui" / "static" / "lang" / "de.json").read_text())["sentences"]
+    told = set()
+    for path in (root / "device" / "core").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = (part.value if isinstance(part, ast.Constant) else "{n}" for part in node.values)
+                told.add("".join(str(part) for part in parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                told.add(node.value)
+    beginnings = ("Good - ", "Next set: ", "Last time: ", "Back flat", "Heavy start")
+    sentences = {text for text in told if text.startswith(beginnings)} - {"Next set: try seat ", "Last time: seat "}
+    assert len(sentences) >= 20
+    assert sentences - set(known) == set()
 
 
 def test_both_languages_have_the_same_words() -> None:

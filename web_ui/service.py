@@ -66,6 +66,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def serve(config: Config, on_ready: Callable[[str], None] | None = None) -> int:
     """Runs until SIGTERM or Ctrl-C. Calls ``on_ready(address)`` once requests are answered."""
+    logging.getLogger("waitress").setLevel(logging.WARNING)  # else a line for each page that leaves
     hub = LiveHub(partial(command_sender, config.paths.runtime_dir), config.web.event_streams)
     server = make_server(config, create_app(config, hub))
     feed = BusFeed(config.paths.runtime_dir, hub)

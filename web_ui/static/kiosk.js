@@ -11,6 +11,7 @@ const LANGUAGES = ["en", "de"];
 const POUNDS = 2.20462262;
 const TEMPO_S = 2;
 const MOST_BARS = 12;
+const STEADY_MS = 1000;
 
 const $ = (id) => document.getElementById(id);
 const side = new SideView($("side"));
@@ -19,6 +20,7 @@ const plate = new Plate($("plate"));
 
 let words;
 let state; // undefined before the first, null when the display has lost the machine
+const seenMs = new Map(); // when each check last ran
 let units = remembered("units") ?? document.documentElement.dataset.units;
 
 function remembered(key) {
@@ -202,6 +204,15 @@ function paint() {
   paintButtons();
 }
 
+// a check counts as running until it has been away for a second (as long as a pose counts as fresh):
+// a camera that misses a few frames shall not make the words flicker
+function steadyChecks(newer) {
+  const nowMs = performance.now();
+  newer.checks.forEach((check) => seenMs.set(check, nowMs));
+  if (!newer.form_check) return newer.checks;
+  return [...seenMs.keys()].filter((check) => nowMs - seenMs.get(check) < STEADY_MS);
+}
+
 let toastTimer;
 function say(message) {
   text($("toast"), message);
@@ -260,7 +271,7 @@ paintUnits();
 addEventListener("resize", paint);
 openStream(
   (newer) => {
-    state = newer;
+    state = { ...newer, checks: steadyChecks(newer) };
     paint();
   },
   () => {

@@ -1,5 +1,7 @@
 // The words of one language: static/lang/NAME.json. What a file lacks is shown as the device says it.
 
+// ends what the device says of an enrolment that a fault has spoilt
+const AGAIN = ". Two more reps, please";
 const NUMBER = /\d+(?:[.,]\d+)?/g;
 
 export async function loadWords(language) {
@@ -39,6 +41,7 @@ export class Words {
 
   // a sentence of the device in this language; its numbers are carried over
   sentence(text) {
+    if (text.endsWith(AGAIN)) return `${this.sentence(text.slice(0, -AGAIN.length))}. ${this.sentence(AGAIN.slice(2))}`;
     const numbers = text.match(NUMBER) ?? [];
     const pattern = text.replace(NUMBER, "{n}");
     const found = this.table.sentences[pattern];
