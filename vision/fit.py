@@ -12,7 +12,7 @@ from typing import Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.lifter import POSE_MEAN, POSE_SD, SHAPE_MEAN, SHAPE_SD, STRAIGHT_SD_M, Joints, LegModel
+from vision.lifter import POSE_MEAN, POSE_SD, SHAPE_MEAN, SHAPE_SD, STRAIGHT_SD_M, Joints, LegModel, knee_flexion_deg
 
 Floats = NDArray[np.float64]
 
@@ -22,7 +22,12 @@ STATION_M: Final = 0.02
 STATIONS: Final = 28
 MEMORY_FRAMES: Final = 25.0
 """A station's average forgets over so many of its own frames."""
-SHARED_ERROR: Final = 1.0
+BIAS_AT_DEG: Final = 50.0
+BIAS_STEP_DEG: Final = 40.0
+FLEXION_SD_DEG: Final = 4.0
+TOP_FLEXION_DEG: Final = 15.0
+TOP_SD_DEG: Final = 5.0
+"""Lifters rest at the top with knees a little bent (ours, weak): what fixes the leg's length where no knee is seen."""
 _POSE_STEP: Final = np.array([1e-4, 1e-4, 2e-4, 2e-4])
 _SHAPE_STEP: Final = 1e-4
 
@@ -36,7 +41,13 @@ class Sights:
     weight: Floats
     """(..., cameras, 2, 3) 1 / sd in pixels; 0 = not seen."""
     bias_m: Floats
-    """(cameras, 2, 3, 3) learned place of each landmark against its joint, machine axes."""
+    """(cameras, 2, 3, 3) learned place of each landmark against its joint at 50 degrees of flexion, machine axes."""
+    slope_m: Floats
+    """(cameras, 2, 3, 3) change of that over 40 degrees more."""
+    flexion_deg: Floats
+    """(...,) knee flexion as seen otherwise (``vision.window``)."""
+    flexion_weight: Floats
+    """(...,) 1 / sd of that; 0 = not seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +72,9 @@ class LegFit:
     def residuals(self, shape: Floats, pose: Floats, carriage_m: Floats, sights: Sights) -> Floats:
         """(..., r): image (pixels / sd, Huber), straight-leg limit, pose prior."""
         joints = self.model.joints(shape, pose, carriage_m)
-        places = joints.stacked()[..., None, :, :, :] + sights.bias_m
+        flexion = knee_flexion_deg(joints)
+        drift = ((flexion - BIAS_AT_DEG) / BIAS_STEP_DEG)[..., None, :, None, None] * sights.slope_m
+        places = joints.stacked()[..., None, :, :, :] + sights.bias_m + drift
         seen = np.einsum("kij,...ksnj->...ksni", self._projections[:, :, :3], places)
         seen = seen + self._projections[:, None, None, :, 3]
         miss = (seen[..., :2] / np.maximum(seen[..., 2:], 1e-3) - sights.px) * sights.weight[..., None]
@@ -70,7 +83,9 @@ class LegFit:
         image = miss.reshape(*miss.shape[:-4], -1)
         prior = (pose - POSE_MEAN) / POSE_SD
         prior = np.broadcast_to(prior, (*image.shape[:-1], 4))
-        return np.concatenate([image, joints.overreach_m / STRAIGHT_SD_M, prior], axis=-1)
+        mean = flexion.mean(axis=-1)
+        other = ((mean - sights.flexion_deg) * sights.flexion_weight)[..., None]
+        return np.concatenate([image, joints.overreach_m / STRAIGHT_SD_M, prior, other], axis=-1)
 
     def fit_pose(self, shape: Floats, start: Floats, carriage_m: float, sights: Sights, rounds: int = 3) -> PoseFit:
         """The pose of one frame, the shape given."""
@@ -79,7 +94,7 @@ class LegFit:
         hessian = np.eye(4)
         for _ in range(rounds):
             trials = np.concatenate([pose[None], pose + np.diag(_POSE_STEP)])
-            values = self.residuals(shape, trials, carriage, Sights(sights.px[None], sights.weight[None], sights.bias_m))
+            values = self.residuals(shape, trials, carriage, sights)
             jacobian = ((values[1:] - values[0]) / _POSE_STEP[:, None]).T
             hessian = jacobian.T @ jacobian + 1e-6 * np.eye(4)
             step = np.linalg.solve(hessian, jacobian.T @ values[0])
@@ -103,6 +118,9 @@ class ShapeFit:
         self._weight = np.zeros((STATIONS, cameras, 2, 3))
         self._count = np.zeros((STATIONS, cameras, 2, 3))
         self._poses = np.tile(POSE_MEAN, (STATIONS, 1))
+        self._flexion = np.zeros(STATIONS)
+        self._flexion_count = np.zeros(STATIONS)
+        self._top_m: float | None = None
         self.frames = 0
 
     def add(self, carriage_m: float, sights: Sights) -> None:
@@ -115,18 +133,27 @@ class ShapeFit:
         share = np.where(seen, 1.0 / np.maximum(self._count[at], 1.0), 0.0)
         self._px[at] += share[..., None] * (sights.px - self._px[at])
         self._weight[at] = np.where(seen, sights.weight, self._weight[at])
+        if sights.flexion_weight > 0:
+            self._flexion_count[at] = min(self._flexion_count[at] + 1, MEMORY_FRAMES)
+            self._flexion[at] += (float(sights.flexion_deg) - self._flexion[at]) / self._flexion_count[at]
         if not self._used[at]:
             self._carriage[at], self._used[at] = carriage_m, True
         else:
             self._carriage[at] += float(share.max()) * (carriage_m - self._carriage[at])
         self.frames += 1
 
-    def refine(self, bias_m: Floats) -> None:
+    def rest_at(self, carriage_m: float) -> None:
+        """The lifter rests at the top here."""
+        self._top_m = carriage_m if self._top_m is None else self._top_m + 0.1 * (carriage_m - self._top_m)
+
+    def refine(self, bias_m: Floats, slope_m: Floats) -> None:
         """One Gauss-Newton step over the shape and every station's pose (poses eliminated by Schur complement)."""
         used = np.flatnonzero(self._used)
         if not len(used):
             return
-        sights = Sights(self._px[used][:, None], self._weight[used][:, None], bias_m)
+        flexion_weight = np.where(self._flexion_count > 0, 1.0 / FLEXION_SD_DEG, 0.0)
+        sights = Sights(self._px[used][:, None], self._weight[used][:, None], bias_m, slope_m,
+                        self._flexion[used][:, None], flexion_weight[used][:, None])
         poses, shape = self._poses[used], self.shape
         trial_poses = np.repeat(poses[:, None], 13, axis=1)
         trial_poses[:, 1:5] += np.diag(_POSE_STEP)
@@ -141,14 +168,33 @@ class ShapeFit:
         pose_gradient = np.einsum("bri,br->bi", by_pose, base)
         gain = mixed @ np.linalg.inv(pose_hessian)
         # Errors at neighbouring stations are alike (the same landmark bias): they count as fewer.
-        share = SHARED_ERROR * min(1.0, 6.0 / len(used))
+        share = min(1.0, 6.0 / len(used))
         hessian = share * (np.einsum("bri,brj->ij", by_shape, by_shape) - np.einsum("bij,bkj->ik", gain, mixed))
         gradient = share * (np.einsum("bri,br->i", by_shape, base) - np.einsum("bij,bj->i", gain, pose_gradient))
         hessian = hessian + np.diag(1.0 / SHAPE_SD**2)
         gradient = gradient + (shape - SHAPE_MEAN) / SHAPE_SD**2
+        top_hessian, top_gradient = self._top_prior()
+        hessian, gradient = hessian + top_hessian, gradient + top_gradient
         step = np.clip(-np.linalg.solve(hessian, gradient), -0.03, 0.03)
         self.shape = shape + step
         self.covariance = cast(Floats, np.linalg.inv(hessian))
         pose_step = -np.einsum("bij,bj->bi", np.linalg.inv(pose_hessian),
                                pose_gradient + np.einsum("bji,j->bi", mixed, step))
         self._poses[used] = poses + np.clip(pose_step, -0.05, 0.05)
+
+    def _top_prior(self) -> tuple[Floats, Floats]:
+        """Pulls the knees' flexion at the resting top towards what is usual."""
+        if self._top_m is None:
+            return np.zeros((8, 8)), np.zeros(8)
+        trials = np.tile(self.shape, (9, 1))
+        trials[1:] += _SHAPE_STEP * np.eye(8)
+        joints = self._fit.model.joints(trials, POSE_MEAN, np.array(self._top_m))
+        # By the leg's slack, which goes linearly with lengths where the angle itself does not.
+        reach = np.linalg.norm(joints.ankle - joints.hip, axis=-1).mean(axis=-1)
+        length = trials[:, 0] + trials[:, 1]
+        slack = 1.0 - reach / length
+        wanted = 1.0 - np.cos(np.radians(TOP_FLEXION_DEG) / 2)
+        sd = np.sin(np.radians(TOP_FLEXION_DEG) / 2) / 2 * np.radians(TOP_SD_DEG)
+        value = (slack[0] - wanted) / sd
+        slope = (slack[1:] - slack[0]) / _SHAPE_STEP / sd
+        return np.outer(slope, slope), slope * value

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -31,7 +31,7 @@ MIRRORED: Final = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18,
 
 
 STRIKES: Final = 2
-"""Frames in a row with somebody else found, after which the search starts anew."""
+"""Frames in a row with nobody or somebody else found, after which the search starts anew."""
 PAINTED_FRAMES: Final = 600
 """Frames for which the surroundings then stay painted over: a bystander stays a while."""
 
@@ -102,7 +102,6 @@ class PoseModel:
         self._strikes = 0
         self._painted = 0
         self._mask: NDArray[np.float32] | None = None
-        self._mask_of: tuple[int, int, int, int] | None = None
 
     def __enter__(self) -> PoseModel:
         if not self._path.is_file():
@@ -147,23 +146,25 @@ class PoseModel:
             self._painted -= 1
             part = self._paint_around(part, crop, crop.outline_px)
         found = self._run(part, t_ms, crop)
-        if found is None or crop.accepts is None or crop.accepts(found):
+        if found is not None and (crop.accepts is None or crop.accepts(found)):
             self._strikes = 0
             return found
         self._strikes += 1
         if self._strikes >= STRIKES and crop.outline_px is not None:
-            self._strikes, self._painted = 0, PAINTED_FRAMES
-            self._run(np.zeros_like(part), t_ms, crop)  # loses the track, so that the next frame is searched afresh
+            # Nobody, or somebody else: look at the other picture, painted or plain. The detector misses some
+            # lifters in the one and finds them in the other.
+            self._strikes, self._painted = 0, 0 if self._painted else PAINTED_FRAMES
+            if found is not None:
+                self._run(np.zeros_like(part), t_ms, crop)  # loses the track, so that the next frame is searched afresh
         return None
 
     def _paint_around(self, part: NDArray[np.uint8], crop: Crop, outline_px: Floats) -> NDArray[np.uint8]:
-        key = (crop.x, crop.y, crop.width, crop.height)
-        if self._mask is None or self._mask_of != key:
-            mask = np.zeros(part.shape[:2], np.uint8)
-            cv2.fillPoly(mask, [np.round(outline_px - (crop.x, crop.y)).astype(np.int32)], 255)
-            self._mask, self._mask_of = cv2.GaussianBlur(mask, (0, 0), 3)[..., None].astype(np.float32) / 255, key
+        if self._mask is None or self._mask.shape[:2] != part.shape[:2]:
+            inside = np.zeros(part.shape[:2], np.uint8)
+            cv2.fillPoly(inside, [np.round(outline_px - (crop.x, crop.y)).astype(np.int32)], (255.0,))
+            self._mask = np.asarray(cv2.GaussianBlur(inside, (0, 0), 3)[..., None], dtype=np.float32) / 255
         coarse = cv2.resize(cv2.resize(part, (8, 8), interpolation=cv2.INTER_AREA), (crop.width, crop.height))
-        return cast(NDArray[np.uint8], (part * self._mask + coarse * (1 - self._mask)).astype(np.uint8))
+        return (part * self._mask + coarse * (1 - self._mask)).astype(np.uint8)
 
     def _run(self, part_rgb: NDArray[np.uint8], t_ms: int, crop: Crop) -> Landmarks | None:
         self._last_ms = max(int(t_ms), self._last_ms + 1)

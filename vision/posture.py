@@ -40,6 +40,7 @@ DARK_LEVEL: Final = 12.0
 """Mean grey level (0-255) below which nothing can be seen (ours)."""
 LOST_MATCH: Final = 0.35
 MOVED_AFTER_FRAMES: Final = 20
+STILL_M_S: Final = 0.03
 FORGET_AFTER_S: Final = 8.0
 """With nobody in view for so long, the next person is a new one."""
 
@@ -72,12 +73,15 @@ class PostureEstimator:
             raise ValueError(f"{len(calibrations)} calibrations: must be one or two, one to a camera")
         names = tuple(names) or tuple(c.view for c in calibrations)
         self._cameras = [_Camera(n, c, PlateTracker(c), landmark_weight(c)) for n, c in zip(names, calibrations, strict=True)]
-        self._bias_m = np.array([landmark_bias_m(c) for c in calibrations])
+        biases = [landmark_bias_m(c) for c in calibrations]
+        self._bias_m, self._slope_m = (np.array([b[i] for b in biases]) for i in (0, 1))
         self._model = LegModel(calibrations[0])
         self._fit = LegFit(self._model, np.array([c.projection for c in calibrations]))
         self._seq = 0
+        self._last_m, self._last_s, self._highest_m = 0.0, -1e9, 1e9
         self._last_person_s = -1e9
-        self._forget()
+        self._shape = ShapeFit(self._fit, len(calibrations))
+        self._pose: Floats = POSE_MEAN.copy()
 
     def region_px(self, camera: int) -> Crop | None:
         """Where in this camera's image the lifter can be: what to show the pose model."""
@@ -97,15 +101,25 @@ class PostureEstimator:
         self._last_person_s = t_s
         sights = self._sights(seen)
         self._shape.add(carriage_m, sights)
+        if self._rests(t_s, carriage_m):
+            self._shape.rest_at(carriage_m)
         if self._shape.frames < 60 or self._shape.frames % 3 == 0:
-            self._shape.refine(self._bias_m)
+            self._shape.refine(self._bias_m, self._slope_m)
         fit = self._fit.fit_pose(self._shape.shape, self._pose, carriage_m, sights)
         self._pose = fit.pose
         return self._sample(t_s, seen, fit, carriage_m, carriage_error_m)
 
     def _forget(self) -> None:
         self._shape = ShapeFit(self._fit, len(self._cameras))
-        self._pose: Floats = POSE_MEAN.copy()
+        self._pose = POSE_MEAN.copy()
+        self._highest_m = 1e9
+
+    def _rests(self, t_s: float, carriage_m: float) -> bool:
+        """Whether the carriage stands still near the highest place it was seen at."""
+        still = abs(carriage_m - self._last_m) <= STILL_M_S * max(t_s - self._last_s, 0.01)
+        self._last_m, self._last_s = carriage_m, t_s
+        self._highest_m = min(self._highest_m, carriage_m)
+        return still and carriage_m - self._highest_m < 0.03
 
     def _look(self, camera: _Camera, t_s: float, image_bgr: NDArray[np.uint8], landmarks: Landmarks | None) -> None:
         camera.t_s, camera.px, camera.cues, camera.landmarks = t_s, None, None, None
@@ -138,7 +152,7 @@ class PostureEstimator:
         for i, camera in enumerate(self._cameras):
             if camera in seen and camera.px is not None:
                 px[i], weight[i] = camera.px, camera.weight
-        return Sights(px, weight, self._bias_m)
+        return Sights(px, weight, self._bias_m, self._slope_m, np.array(0.0), np.array(0.0))
 
     def _status(self, t_s: float) -> tuple[CameraStatus, ...]:
         return tuple(CameraStatus(c.name, c.calibration.view, c.condition if t_s - c.t_s <= 1.0 else "lost",  # type: ignore[arg-type]  # a literal

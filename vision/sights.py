@@ -40,27 +40,29 @@ def _legs(calibration: Calibration) -> tuple[dict[str, Any], dict[str, Any]]:
     return (near, far) if calibration.eye[0] > 0 else (far, near)
 
 
-def landmark_bias_m(calibration: Calibration) -> Floats:
-    """(2, 3, 3) mean offset of each landmark from its joint, machine axes."""
+def landmark_bias_m(calibration: Calibration) -> tuple[Floats, Floats]:
+    """(2, 3, 3) twice: offset of each landmark from its joint at 50 degrees of knee flexion, and its change over 40 more."""
     machine = calibration.machine
-    out = np.zeros((2, 3, 3))
+    out = np.zeros((2, 2, 3, 3))
     for side, (leg, sign) in enumerate(zip(_legs(calibration), (1.0, -1.0), strict=True)):
         for joint, name in enumerate(JOINTS):
-            outwards, up, off = leg[name]["bias"]
-            out[side, joint] = outwards * sign * np.array([1.0, 0.0, 0.0]) + up * machine.pad_up + off * machine.pad_normal
-    return out
+            for i, key in enumerate(("bias", "slope")):
+                outwards, up, off = leg[name][key]
+                across = outwards * sign * np.array([1.0, 0.0, 0.0])
+                out[i, side, joint] = across + up * machine.pad_up + off * machine.pad_normal
+    return out[0], out[1]
 
 
 def landmark_weight(calibration: Calibration) -> Floats:
     """(2, 3) 1 / sd in pixels, at the machine's distance."""
     px_per_m = calibration.focal_length_px / float((calibration.R @ seat_m(calibration) + calibration.t)[2])
     sd_m = np.array([[leg[name]["sd"] for name in JOINTS] for leg in _legs(calibration)])
-    return cast(Floats, 1.0 / (sd_m * px_per_m))
+    return np.asarray(1.0 / (sd_m * px_per_m), dtype=np.float64)
 
 
 def leg_px(landmarks: Landmarks) -> Floats:
     """(2, 3, 2) hips, knees and ankles in pixels."""
-    return landmarks.px[LEG_LANDMARKS]
+    return np.asarray(landmarks.px[LEG_LANDMARKS], dtype=np.float64)
 
 
 def carriage_under_feet_m(model: LegModel, calibration: Calibration, landmarks: Landmarks) -> float | None:
@@ -69,6 +71,6 @@ def carriage_under_feet_m(model: LegModel, calibration: Calibration, landmarks: 
         return None
     side = 0 if calibration.eye[0] > 0 else 1
     x_m = float(SHAPE_MEAN[5] * (1 - 2 * side))
-    ankle = calibration.on_plane_x(leg_px(landmarks)[side, 2], x_m) - landmark_bias_m(calibration)[side, 2]
+    ankle = calibration.on_plane_x(leg_px(landmarks)[side, 2], x_m) - landmark_bias_m(calibration)[0][side, 2]
     resting = model.joints(SHAPE_MEAN, POSE_MEAN, np.array(0.0)).ankle[side]
     return float((resting - ankle) @ model.machine.rail)
