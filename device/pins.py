@@ -140,6 +140,9 @@ class Board:
         self._outputs.clear()
         while self._devices:
             self._devices.pop().close()
+        # gpiozero's closed SPI buses take its pin lock once more when they are collected; were that to happen while a
+        # later board reserves a pin, the thread would wait for itself for ever
+        gc.collect()
         self._factory.close()
         if gpiozero.Device.pin_factory is self._factory:
             gpiozero.Device.pin_factory = None
