@@ -7,6 +7,7 @@ header that exists only in this process, on which simulated chips (``device.simu
 from __future__ import annotations
 
 import atexit
+import gc
 import contextlib
 import signal
 import sys
