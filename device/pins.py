@@ -7,8 +7,8 @@ header that exists only in this process, on which simulated chips (``device.simu
 from __future__ import annotations
 
 import atexit
-import gc
 import contextlib
+import gc
 import signal
 import sys
 import tempfile
