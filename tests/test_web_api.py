@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from kiosk_scenes import IDLE, LIFTING, SCENES
 from store_samples import ALERT, REP, REPLAY, SET, later, many_sets
 from web_machine import WebMachine, make_machine, make_open_machine
@@ -14,6 +19,16 @@ from web_machine import WebMachine, make_machine, make_open_machine
 from device.messages import CameraStatus
 from device.store.writer import StoreWriter
 from web_ui.credentials import set_password
+
+
+@pytest.fixture(autouse=True)
+def east_of_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine stands two hours ahead of UTC."""
+    monkeypatch.setenv("TZ", "<+02>-2")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 def write_all(store: StoreWriter) -> None:
@@ -148,6 +163,26 @@ def test_a_wrong_question_is_answered_with_what_is_allowed(
     assert answer.json["detail"] == detail
 
 
+@given(
+    query=st.dictionaries(
+        st.sampled_from(["since", "until", "member", "goal", "fault", "limit", "cursor"]), st.text(max_size=30)
+    )
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_question_whatever_makes_the_api_fail(staff: FlaskClient, query: dict[str, str]) -> None:
+    answer = staff.get("/api/v1/sets", query_string=query)
+    assert answer.status_code in (200, 400)
+    assert answer.json if answer.status_code == 200 else answer.json["detail"]
+
+
+@given(moment=st.text(max_size=40), name=st.text(max_size=70))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_cursor_is_either_ours_or_refused(staff: FlaskClient, moment: str, name: str) -> None:
+    cursor = base64.urlsafe_b64encode(f"{moment} {name}".encode()).decode()
+    assert staff.get("/api/v1/alerts", query_string={"cursor": cursor}).status_code == 200
+    assert staff.get("/api/v1/alerts", query_string={"cursor": cursor + "!"}).status_code in (200, 400)
+
+
 def test_an_unchanged_page_is_not_sent_again(staff: FlaskClient) -> None:
     first = staff.get("/api/v1/sets")
     again = staff.get("/api/v1/sets", headers={"If-None-Match": first.headers["ETag"]})
@@ -215,6 +250,12 @@ def test_the_pages_of_sets_and_alerts_keep_the_filter_on_the_way_to_older_ones(s
     assert "Knee caving in" in staff.get("/staff/alerts").text
 
 
+def test_staff_filter_by_the_machines_own_time_and_the_api_by_utc(staff: FlaskClient) -> None:
+    assert staff.get("/staff/sets?since=2026-11-23T12:05").text.count('href="/staff/sets/set-') == 2
+    assert [each["id"] for each in staff.get("/api/v1/sets?since=2026-11-23T10:05").json["items"]] == ["set-006", "set-005"]
+    assert "23 Nov 2026, 12:06" in staff.get("/staff/sets").text
+
+
 def test_one_sets_page_lists_every_rep_and_what_was_not_seen(staff: FlaskClient) -> None:
     page = staff.get("/staff/sets/set-006").text
     assert page.count('<tr class="') == 2
@@ -227,6 +268,13 @@ def test_an_alerts_page_offers_its_replay_only_where_one_is_kept(staff: FlaskCli
     assert 'data-source="/api/v1/alerts/alert-1/replay"' in staff.get("/staff/alerts/alert-1").text
     assert "No replay of this alert is kept." in staff.get("/staff/alerts/alert-2").text
     assert staff.get("/staff/alerts/nothing").status_code == 404
+
+
+def test_an_error_on_a_staff_page_is_a_page_with_a_way_back(staff: FlaskClient) -> None:
+    answer = staff.get("/staff/sets?limit=0")
+    assert (answer.status_code, answer.mimetype) == (400, "text/html")
+    assert "limit is &#39;0&#39;; allowed: 1 to 200." in answer.text
+    assert 'href="/staff"' in answer.text
 
 
 def test_what_a_member_types_as_a_tag_cannot_become_markup(machine: WebMachine, staff: FlaskClient) -> None:

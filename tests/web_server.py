@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ def serving(state_dir: Path, max_streams: int = 4) -> Iterator[tuple[WebMachine,
     finally:
         machine.hub.close()
         server.task_dispatcher.shutdown(timeout=5)
-        # waitress ends by an exception in its own thread only: empty its map of sockets there instead
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map, ignore_all=True))
+        # waitress ends by an exception in its own thread only: empty its map of sockets there instead;
+        # when that thread was awake already, it has closed the trigger before this wakes it
+        with suppress(OSError):
+            server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map, ignore_all=True))
         thread.join(10.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, get_args
 
@@ -22,12 +23,13 @@ def _refuse(name: str, value: str, allowed: str) -> ProblemError:
     return ProblemError(HTTPStatus.BAD_REQUEST, f"{name} is {value!r}; allowed: {allowed}")
 
 
-def _time(name: str) -> str | None:
+def _time(name: str, local: bool) -> str | None:
     value = request.args.get(name)
     if not value:
         return None
     try:
-        return utc_text(value)
+        moment = datetime.fromisoformat(value)
+        return utc_text(moment.astimezone() if local else moment)
     except (ValueError, OverflowError) as error:
         raise _refuse(name, value, "an ISO 8601 time such as 2026-11-23T09:00:00Z or 2026-11-23") from error
 
@@ -39,15 +41,18 @@ def _choice(name: str, allowed: tuple[str, ...]) -> str | None:
     return value
 
 
-def read_filter() -> Filter:
-    """The filter in this request's query. Raises ProblemError (400) naming what is wrong."""
+def read_filter(local: bool = False) -> Filter:
+    """The filter in this request's query. Raises ProblemError (400) naming what is wrong.
+
+    A time without a zone is UTC, or with `local` the machine's own, as a person means it.
+    """
     unknown = sorted(set(request.args) - set(PARAMETERS))
     if unknown:
         allowed = ", ".join(PARAMETERS)
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"unknown parameter {unknown[0]!r}; allowed: {allowed}")
     return Filter(
-        since=_time("since"),
-        until=_time("until"),
+        since=_time("since", local),
+        until=_time("until", local),
         member=request.args.get("member") or None,
         goal=_choice("goal", get_args(Goal)),
         fault=_choice("fault", get_args(FaultKind)),

@@ -1,11 +1,11 @@
-"""Errors of the API as problem+json (RFC 9457), in one place."""
+"""Errors in one place: problem+json (RFC 9457) for the API, a page for staff, plain text for all else."""
 
 from __future__ import annotations
 
 import json
 from http import HTTPStatus
 
-from flask import Flask, Response, request
+from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from device.bus import BusError
@@ -36,8 +36,11 @@ def _is_api() -> bool:
 def answer(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Response:
     if _is_api():
         return problem_response(status, detail, headers)
-    text = f"{status.value} {status.phrase}\n{detail}\n"
-    response = Response(text, status.value, content_type="text/plain; charset=utf-8")
+    if request.path.startswith("/staff"):
+        response = Response(render_template("staff/error.html", title=status.phrase, detail=detail), status.value)
+    else:
+        text = f"{status.value} {status.phrase}\n{detail}\n"
+        response = Response(text, status.value, content_type="text/plain; charset=utf-8")
     response.headers.update(headers or {})
     return response
 

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 OUTPUT_HELD_BYTES = 512 * 1024
 """What waits for a slow page before its stream stops; far above a healthy stream's."""
 
+GONE_AFTER_MS = 10_000
+"""A page that takes nothing for this long has left: its stream's thread is free again."""
+
 
 class AddressError(UserError):
     """web.host and web.port cannot be listened on; the text says why."""
@@ -58,10 +61,13 @@ def _listen(host: str, port: int) -> socket.socket:
     # our own socket: waitress would leave its half-made server open when the port is taken
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        listening = socket.create_server((host, port), family=family)
     except OSError as error:
         reason = str(error.strerror or error).partition(" (while")[0]
         raise AddressError(f"web: cannot listen on {host} port {port}: {reason}") from error
+    # the connections that are accepted from it inherit this
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_AFTER_MS)
+    return listening
 
 
 def serve(config: Config, on_ready: Callable[[str], None] | None = None) -> int:

@@ -82,7 +82,7 @@ def machine() -> BaseResponse:
 @staff.get("/sets")
 @allow(Permission.STAFF)
 def sets() -> str:
-    page = parts().history.sets(read_filter(), read_limit(), request.args.get("cursor"))
+    page = parts().history.sets(read_filter(local=True), read_limit(), request.args.get("cursor"))
     return render_template("staff/sets.html", page=page, older=_older(page.next_cursor))
 
 
@@ -98,7 +98,7 @@ def one_set(set_id: str) -> str:
 @staff.get("/alerts")
 @allow(Permission.STAFF)
 def alerts() -> str:
-    page = parts().history.alerts(read_filter(), read_limit(), request.args.get("cursor"))
+    page = parts().history.alerts(read_filter(local=True), read_limit(), request.args.get("cursor"))
     return render_template("staff/alerts.html", page=page, older=_older(page.next_cursor))
 
 
