@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from device.bus import encode
 from device.errors import RunError
@@ -41,25 +41,15 @@ class StreamLimitError(RunError):
     """Every event stream that the configuration allows (web.event_streams) is in use."""
 
 
-class LiveBus(Protocol):
-    """What the pages need of the device."""
-
-    def latest(self) -> Arrived | None:
-        """The newest state, None before the first. Check its age."""
-
-    def subscribe(self) -> Subscription:
-        """A stream of events, to be closed. Raises StreamLimitError."""
-
-    def send(self, command: Command) -> CommandReply:
-        """Asks the device. Raises device.bus.BusError when it does not answer in time."""
-
-
 def _event(name: str, json: bytes) -> bytes:
     return b"event: " + name.encode() + b"\ndata: " + json + b"\n\n"
 
 
 class LiveHub:
-    """The LiveBus of the web service; ``publish`` is called by the one thread that reads the bus."""
+    """What the pages know of the device: ``publish`` is called by the one thread that reads the bus.
+
+    ``send`` asks the device; it raises device.bus.BusError when no answer comes in time.
+    """
 
     def __init__(
         self,
@@ -77,6 +67,7 @@ class LiveHub:
         self.states = 0
 
     def latest(self) -> Arrived | None:
+        """The newest state, None before the first. Check its age."""
         return self._latest
 
     def send(self, command: Command) -> CommandReply:
@@ -98,6 +89,7 @@ class LiveHub:
             self.changed.notify_all()
 
     def subscribe(self) -> Subscription:
+        """A stream of events, to be closed. Raises StreamLimitError."""
         with self.changed:
             if len(self._subscriptions) >= self._max_streams:
                 raise StreamLimitError(f"all {self._max_streams} event streams are in use; close another page")

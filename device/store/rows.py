@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
 from device.messages import AlertRecord, RepRecord, SetRecord
@@ -163,7 +163,3 @@ def recall_member(connection: Connection, tag: str) -> MemberHistory:
         usual_load_kg=statistics.median(kilograms) if kilograms else None,
         last_seat_notch=None if seat is None else seat[0],
     )
-
-
-def count_reps(connection: Connection) -> int:
-    return connection.execute(select(func.count()).select_from(Rep)).scalar_one()

@@ -136,7 +136,7 @@ class Replay(Base):
 
 
 class Meta(Base):
-    """Facts about the database itself, by key."""
+    """Facts about the database itself, by key: ``created_utc``."""
 
     __tablename__ = "meta"
     key: Mapped[str] = mapped_column(String(40), primary_key=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,12 +12,14 @@ down_revision = None
 
 
 def upgrade() -> None:
-    op.create_table(
+    meta = op.create_table(
         "meta",
         sa.Column("key", sa.String(length=40), nullable=False),
         sa.Column("value", sa.String(length=200), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
     )
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    op.bulk_insert(meta, [{"key": "created_utc", "value": now}])
     _create_members()
     _create_sets()
     _create_alerts()
