@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import logging
 import math
 import secrets
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +30,7 @@ from device.core.actions import Action, EndDemo, PlaySound, Publish, Reply, SetL
 from device.core.events import Event, Stop, StoreStatus, Tick
 from device.core.state import CoreState
 from device.core.step import step
-from device.errors import RunError
+from device.errors import RunError, UserError
 from device.hx711 import HX711
 from device.light import LightPlayer
 from device.load import LoadError, LoadReader
@@ -214,6 +216,25 @@ def _now_utc() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
+def refuse_unusable(state_dir: Path) -> None:
+    """A folder that this user can never write to is a mistake in the configuration, and said before anything starts.
+
+    A disk that is full or has turned read-only is not: the machine must warn all the same.
+
+    Raises:
+        UserError: naming the folder and what to do.
+    """
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=state_dir).close()
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
+            raise UserError(
+                f"paths.state_dir: {state_dir} cannot be written ({error.strerror}); "
+                "name a folder of your own, or give this one to the user that runs legpress"
+            ) from error
+
+
 def open_store(state_dir: Path, tell: Callable[[Event], None]) -> Store:
     """The writer on the migrated database; where that cannot be, a store that keeps nothing and says so.
 
@@ -234,10 +255,12 @@ def run(config: Config, stop: threading.Event) -> None:
     """The device process until `stop`.
 
     Raises:
+        UserError: the state folder cannot be used.
         PinError: the pins cannot be had.
         BusError: a socket cannot be opened.
         DeviceDied: a sensor's thread died.
     """
+    refuse_unusable(config.paths.state_dir)
     with contextlib.ExitStack() as stack:
         board = stack.enter_context(open_board(config.pins.factory))
         silence_on_exit(board)

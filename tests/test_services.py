@@ -63,7 +63,8 @@ def test_every_edge_of_an_output_is_traced_with_its_time(tmp_path: Path) -> None
 
 
 def test_a_database_that_cannot_be_opened_is_said_and_does_not_stop_the_warnings(tmp_path: Path) -> None:
-    (tmp_path / "state").write_text("a file where the folder should be")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "legpress.sqlite3").write_text("this is not a database")
     told: list[Event] = []
     store = open_store(tmp_path / "state", told.append)
     assert isinstance(store, NoStore)

@@ -14,6 +14,28 @@ FRAME_DURATION_US = 33_333
 """30 frames/s; what the model cannot follow is dropped, so that the newest frame is always fresh."""
 
 
+def find_camera(index: int) -> Any:
+    """The library's camera class, once it is sure that it knows a camera of this number.
+
+    Raises:
+        SourceError: picamera2 is not installed, or there is no such camera.
+    """
+    try:
+        from picamera2 import Picamera2  # type: ignore[import-not-found,unused-ignore]  # only on the Pi
+    except ImportError as error:
+        raise SourceError(
+            f"camera {index}: picamera2 cannot be imported ({error}); "
+            "on the Pi: sudo apt install python3-picamera2, and a venv made with --system-site-packages"
+        ) from error
+    found = Picamera2.global_camera_info()
+    if index >= len(found):
+        raise SourceError(
+            f"camera {index}: {len(found)} camera(s) found; check the ribbon cable with the power off, "
+            "then 'rpicam-hello --list-cameras'"
+        )
+    return Picamera2
+
+
 class PicameraSource:
     """Camera `index` of the sorted list that picamera2 gives.
 
@@ -24,24 +46,12 @@ class PicameraSource:
     """
 
     def __init__(self, index: int) -> None:
-        try:
-            from picamera2 import Picamera2  # type: ignore[import-not-found,unused-ignore]  # only on the Pi
-        except ImportError as error:
-            raise SourceError(
-                f"camera {index}: picamera2 cannot be imported ({error}); "
-                "on the Pi: sudo apt install python3-picamera2, and a venv made with --system-site-packages"
-            ) from error
-        found = Picamera2.global_camera_info()
-        if index >= len(found):
-            raise SourceError(
-                f"camera {index}: {len(found)} camera(s) found; check the ribbon cable with the power off, "
-                "then 'rpicam-hello --list-cameras'"
-            )
+        library = find_camera(index)
         self._index = index
         self._count = 0
         self._camera: Any = None
         try:
-            self._camera = Picamera2(index)
+            self._camera = library(index)
             self._camera.configure(
                 self._camera.create_video_configuration(
                     # picamera2 names formats by their bytes in memory, last first: RGB888 gives blue-green-red

@@ -24,10 +24,10 @@ from device.scenario_clock import ScenarioClock
 from vision.calibration import Calibration, CalibrationError, load_calibration
 from vision.capture import CameraThreads, Detection, LatestSlots, close_all
 from vision.clip import ClipSource
-from vision.frames import FrameSource, Image
+from vision.frames import FrameSource, Image, SourceError
 from vision.landmarks import Crop, PoseModel
 from vision.model import model_path, verify
-from vision.picamera import PicameraSource
+from vision.picamera import PicameraSource, find_camera
 from vision.posture import PostureEstimator
 from vision.scenario import ScenarioSource
 
@@ -97,6 +97,25 @@ def open_source(camera: Camera, config: Config) -> FrameSource:
         ScenarioClock(config.paths.runtime_dir),
         config.simulation.once,
     )
+
+
+def refuse_if_blind(config: Config) -> None:
+    """One working camera is enough to start; with none there is nothing to wait for.
+
+    Raises:
+        SourceError: no camera of the configuration is there; names each and what to do.
+    """
+    problems = []
+    for camera in config.cameras:
+        try:
+            if camera.source == "picamera2":
+                find_camera(camera.index)
+            else:
+                open_source(camera, config).close()
+        except SourceError as error:
+            problems.append(str(error))
+    if len(problems) == len(config.cameras):
+        raise SourceError("no camera: " + "; ".join(problems or ["none is configured ([[cameras]])"]))
 
 
 def calibrations(cameras: Sequence[Camera]) -> list[Calibration | None]:
@@ -209,9 +228,11 @@ def run(config: Config, stop: threading.Event) -> None:
     """The vision process until `stop`.
 
     Raises:
+        SourceError: there is no camera at all.
         ModelError: the pose model is missing or damaged.
         BusError: the socket cannot be opened.
     """
+    refuse_if_blind(config)
     publisher = Publisher(config.paths.runtime_dir, "pose")
     with contextlib.ExitStack() as stack:
         stack.callback(publisher.close)
