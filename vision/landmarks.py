@@ -32,6 +32,8 @@ MIRRORED: Final = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18,
 
 STRIKES: Final = 2
 """Frames in a row with nobody or somebody else found, after which the search starts anew."""
+MASK_COLUMNS: Final = 160
+"""Width of the person mask; a quarter of a 640-pixel image, about what the network itself resolves."""
 PAINTED_FRAMES: Final = 600
 """Frames for which the surroundings then stay painted over: a bystander stays a while."""
 
@@ -50,11 +52,13 @@ class Landmarks:
     """(33,) 0..1, the model's own opinion."""
     world_m: Floats
     """(33, 3) metres, camera-aligned axes, origin between the hips."""
+    mask: NDArray[np.float32] | None = None
+    """(rows, MASK_COLUMNS) over the whole image: how far each cell shows this person, 0..1. None: not asked for."""
 
     def mirrored(self) -> Landmarks:
         """Left and right names exchanged; places unchanged."""
         order = list(MIRRORED)
-        return Landmarks(self.px[order], self.visibility[order], self.world_m[order])
+        return Landmarks(self.px[order], self.visibility[order], self.world_m[order], self.mask)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +119,7 @@ class PoseModel:
         self._mediapipe = mediapipe
         options = vision.PoseLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=self._path.read_bytes()),
-            running_mode=vision.RunningMode.VIDEO, num_poses=1,
+            running_mode=vision.RunningMode.VIDEO, num_poses=1, output_segmentation_masks=True,
         )
         try:
             self._landmarker = vision.PoseLandmarker.create_from_options(options)
@@ -145,7 +149,7 @@ class PoseModel:
         if self._painted > 0 and crop.outline_px is not None:
             self._painted -= 1
             part = self._paint_around(part, crop, crop.outline_px)
-        found = self._run(part, t_ms, crop)
+        found = self._run(part, t_ms, crop, image_bgr.shape[:2])
         if found is not None and (crop.accepts is None or crop.accepts(found)):
             self._strikes = 0
             return found
@@ -155,7 +159,7 @@ class PoseModel:
             # lifters in the one and finds them in the other.
             self._strikes, self._painted = 0, 0 if self._painted else PAINTED_FRAMES
             if found is not None:
-                self._run(np.zeros_like(part), t_ms, crop)  # loses the track, so that the next frame is searched afresh
+                self._run(np.zeros_like(part), t_ms, crop, image_bgr.shape[:2])  # loses the track, so that the next frame is searched afresh
         return None
 
     def _paint_around(self, part: NDArray[np.uint8], crop: Crop, outline_px: Floats) -> NDArray[np.uint8]:
@@ -166,7 +170,7 @@ class PoseModel:
         coarse = cv2.resize(cv2.resize(part, (8, 8), interpolation=cv2.INTER_AREA), (crop.width, crop.height))
         return (part * self._mask + coarse * (1 - self._mask)).astype(np.uint8)
 
-    def _run(self, part_rgb: NDArray[np.uint8], t_ms: int, crop: Crop) -> Landmarks | None:
+    def _run(self, part_rgb: NDArray[np.uint8], t_ms: int, crop: Crop, shape: tuple[int, ...]) -> Landmarks | None:
         self._last_ms = max(int(t_ms), self._last_ms + 1)
         image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=part_rgb)
         found = self._landmarker.detect_for_video(image, self._last_ms)
@@ -176,4 +180,16 @@ class PoseModel:
         px = np.array([(crop.x + p.x * crop.width, crop.y + p.y * crop.height) for p in points], dtype=np.float64)
         visibility = np.array([p.visibility for p in points], dtype=np.float64)
         world_m = np.array([(p.x, p.y, p.z) for p in world], dtype=np.float64)
-        return Landmarks(px, visibility, world_m)
+        return Landmarks(px, visibility, world_m, self._coarse_mask(found, crop, shape))
+
+    @staticmethod
+    def _coarse_mask(found: Any, crop: Crop, image_shape: tuple[int, ...]) -> NDArray[np.float32] | None:
+        """The model's mask of the crop, shrunk and put in its place in the whole image."""
+        if not found.segmentation_masks:
+            return None
+        height, width = image_shape
+        whole = np.zeros((height, width), np.float32)
+        whole[crop.y:crop.y + crop.height, crop.x:crop.x + crop.width] = (
+            found.segmentation_masks[0].numpy_view().reshape(crop.height, crop.width))
+        rows = max(1, round(height * MASK_COLUMNS / width))
+        return np.asarray(cv2.resize(whole, (MASK_COLUMNS, rows), interpolation=cv2.INTER_AREA), dtype=np.float32)
