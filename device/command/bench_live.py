@@ -26,13 +26,15 @@ from device.scenario import load_scenario
 from device.scenario_clock import ScenarioClock
 from vision.model import model_path, verify
 
-SAMPLES = 1000
+SOUNDS = 1000
+"""Samples that make the buzzer sound, each timed."""
 STREAMS = 50
 READY_WITHIN_S = 60.0
 _STRAIGHT, _BENT = 2.0, 30.0
-_PERIOD_S = 0.05
-_BAD_EVERY = 4
-"""Every fourth sample shows locked knees: onset, then three samples for the release."""
+_PERIOD_S = 0.025
+_LOCKED_EVERY = 8
+"""One sample in eight shows locked knees, the next one shows them free again: a fifth of a second from sound to sound,
+for the pin must be low again before it can rise."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,59 +86,58 @@ def _free_port() -> int:
 def latency_to_pin(config: Config, quick: bool) -> Sequence[tuple[str, float, str, str | None]]:
     """Samples published by this process, the buzzer pin of the device process, one clock for both.
 
-    A lifter does a few reps and then locks the knees in every fourth sample; the time from publishing
-    such a sample to the pin's rising edge is taken for each.
+    A lifter does a few reps and then locks and frees the knees again and again. The warning sounds once a rep,
+    the confirmation at each release: timed is each sample that frees the knees, from its publication to the
+    pin's rising edge.
     """
     with running(config, ("device",), "clean") as at:
         poses = Publisher(at.config.paths.runtime_dir, "pose")
         try:
             ScenarioClock(at.config.paths.runtime_dir).start(time.monotonic())
-            onsets_s = _lock_knees(poses, 100 if quick else SAMPLES)
+            released_s = _free_knees(poses, 20 if quick else SOUNDS)
         finally:
             poses.close()
         time.sleep(0.3)
         edges_s = [row["t_s"] for row in map(json.loads, at.trace.read_text().splitlines()) if _is_rise(row)]
-    delays_ms = [1000 * delay_s for delay_s in _first_edges(onsets_s, edges_s)]
+    delays_ms = [1000 * delay_s for delay_s in _first_edges(released_s, edges_s)]
     if not delays_ms:
-        raise RunError("no onset reached the buzzer pin")
+        raise RunError("no sound reached the buzzer pin")
     return [
-        ("sample to buzzer pin, onsets heard", len(delays_ms), f"of {len(onsets_s)}", None),
+        ("sample to buzzer pin, sounds heard", len(delays_ms), f"of {len(released_s)}", None),
         ("sample to buzzer pin, median", percentile(delays_ms, 0.5), "ms", None),
         ("sample to buzzer pin, p99", percentile(delays_ms, 0.99), "ms", "<= 10"),
         ("sample to buzzer pin, worst", max(delays_ms), "ms", None),
     ]
 
 
-def _lock_knees(poses: Publisher, samples: int) -> list[float]:
-    """Publishes at the camera's pace; returns when each sample with locked knees left."""
-    onsets_s = []
+def _free_knees(poses: Publisher, sounds: int) -> list[float]:
+    """Publishes at an even pace; returns when each sample that frees the knees left."""
+    released_s = []
     warm_up = round(14.0 / _PERIOD_S)
     due_s = time.monotonic()
-    for count in range(warm_up + samples):
+    for count in range(warm_up + sounds * _LOCKED_EVERY):
         due_s += _PERIOD_S
         time.sleep(max(0.0, due_s - time.monotonic()))
         pose = pose_at(count, time.monotonic())
-        locked = count >= warm_up and count % _BAD_EVERY == 0
         if count >= warm_up:
-            knee = _STRAIGHT if locked else _BENT
+            knee = _STRAIGHT if count % _LOCKED_EVERY == 0 else _BENT
             pose = dataclasses.replace(pose, knee_flexion_deg=Sided(knee, knee))
-        if locked:
-            onsets_s.append(time.monotonic())
+            if count % _LOCKED_EVERY == 1:
+                released_s.append(time.monotonic())
         poses.send(pose)
-    return onsets_s
+    return released_s
 
 
 def _is_rise(row: dict[str, object]) -> bool:
     return row["pin"] == "buzzer" and row["high"] is True
 
 
-def _first_edges(onsets_s: Sequence[float], edges_s: Sequence[float]) -> Iterator[float]:
-    """For each onset the delay to the first edge before the next onset; onsets without one are left out."""
-    ends_s = [*onsets_s[1:], float("inf")]
-    for onset_s, end_s in zip(onsets_s, ends_s, strict=True):
-        edge_s = next((edge for edge in edges_s if onset_s <= edge < end_s), None)
+def _first_edges(sent_s: Sequence[float], edges_s: Sequence[float]) -> Iterator[float]:
+    """For each sample the delay to the first edge before the next; samples without one are left out."""
+    for sample_s, end_s in zip(sent_s, [*sent_s[1:], float("inf")], strict=True):
+        edge_s = next((edge for edge in edges_s if sample_s <= edge < end_s), None)
         if edge_s is not None:
-            yield edge_s - onset_s
+            yield edge_s - sample_s
 
 
 def processes(config: Config, quick: bool) -> Sequence[tuple[str, float, str, str | None]]:
