@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-background-networking "
     "--disable-component-update --no-first-run --hide-scrollbars --lang=en"
 )
+MAX_STREAMS = 24
+"""A page that was left holds its stream until the next heartbeat; the tests load pages quickly."""
+STARTS = count(0, 1_000_000)
+"""Where each test's states begin to count, so that a page never takes an older test's state for its own."""
 OVERFLOWING = """
 const outside = (box) => box.right > innerWidth + 1 || box.bottom > innerHeight + 1 || box.left < -1 || box.top < -1;
 const inside = (parent, box) => {
@@ -94,16 +99,18 @@ class Pages:
     def __init__(self, browser: Any, machine: WebMachine, address: str) -> None:
         self.browser, self.machine, self.address = browser, machine, address
         self._state: LiveState | None = SCENES["idle"]
-        self._seq = 0
+        self._seq = next(STARTS)
+        self._telling = threading.Lock()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._repeat, daemon=True)
         self._thread.start()
 
     def _repeat(self) -> None:
         while not self._ending.wait(0.1):
-            if self._state is not None:
-                self._seq += 1
-                self.machine.publish(self._state, self._seq)
+            with self._telling:
+                if self._state is not None:
+                    self._seq += 1
+                    self.machine.publish(self._state, self._seq)
 
     def end(self) -> None:
         self._ending.set()
@@ -117,7 +124,12 @@ class Pages:
         self.browser.get(self.address + path)
 
     def say(self, state: LiveState | None) -> None:
-        self._state = state
+        """From now on this is the device's state; returns when the page shows it. None: the device falls silent."""
+        with self._telling:
+            self._state = state
+            first = self._seq + 1
+        if state is not None:
+            self.until(f"Number(document.body.dataset.seq) >= {first}")
 
     def script(self, code: str) -> Any:
         return self.browser.execute_script(code)
@@ -130,7 +142,7 @@ class Pages:
         return WebDriverWait(self.browser, within_s, poll_frequency=0.05).until(lambda _: self.script(f"return {code}"))
 
     def show(self, name: str) -> None:
-        """Publishes the scene and waits until the page says it."""
+        """Publishes the scene; returns when the page says it."""
         self.say(SCENES[name])
         shown = "[b.dataset.mood, b.dataset.phase, document.getElementById('headline').textContent]"
         wanted = json.dumps([MOODS[name], SCENES[name].phase, HEADLINES[name]], separators=(",", ":"))
@@ -165,7 +177,7 @@ def running_browser(state_dir: Path) -> Iterator[Running]:
     for flag in FLAGS.split():
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    with serving(state_dir) as (machine, address):
+    with serving(state_dir, MAX_STREAMS) as (machine, address):
         machine.hub.clock = time.monotonic
         browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
         try:

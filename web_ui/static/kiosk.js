@@ -202,6 +202,7 @@ function paint() {
   paintFeet();
   paintBars();
   paintButtons();
+  document.body.dataset.seq = state?.seq ?? ""; // which state the screen shows, for whoever measures
 }
 
 // a check counts as running until it has been away for a second (as long as a pose counts as fresh):
