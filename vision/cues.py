@@ -34,24 +34,33 @@ _LEFT: Final = {"hip": LEFT_HIP, "knee": LEFT_KNEE, "ankle": LEFT_ANKLE, "should
 _RIGHT: Final = {"hip": RIGHT_HIP, "knee": RIGHT_KNEE, "ankle": RIGHT_ANKLE, "shoulder": RIGHT_SHOULDER}
 
 
-def camera_cues(calibration: Calibration, landmarks: Landmarks, joints: Joints) -> dict[str, float]:
-    """Cues by name. From the front: lateral places of hips and knees. Else: places of the nearer leg and shoulder."""
+def camera_cues(calibration: Calibration, landmarks: Landmarks, joints: Joints, plate_centre: Floats) -> dict[str, float]:
+    """Cues by name. From the front: lateral places of hips and knees. Else: places of the nearer leg and shoulder.
+
+    ``plate_centre`` (3,) is the plate's middle now.
+    """
     if calibration.view == "front":
         return _frontal(calibration, landmarks, joints)
-    return _sagittal(calibration, landmarks)
+    return _sagittal(calibration, landmarks, plate_centre)
 
 
-def _sagittal(calibration: Calibration, landmarks: Landmarks) -> dict[str, float]:
-    """Along (``_up``) and off (``_off``) the pad, from the calibrated seat, of the camera-side joints; far knee and hip too."""
+def _sagittal(calibration: Calibration, landmarks: Landmarks, plate_centre: Floats) -> dict[str, float]:
+    """Along (``_up``) and off (``_off``) the pad, from the calibrated seat, of the camera-side joints.
+
+    Also how far the nearer hip is forward on the seat, and the nearer ankle off the plate.
+    """
     machine, seat = calibration.machine, seat_m(calibration)
     sign = 1.0 if calibration.eye[0] > 0 else -1.0
     out: dict[str, float] = {}
-    for prefix, side, names in (("near", sign, ("hip", "knee", "ankle", "shoulder")), ("far", -sign, ("hip", "knee"))):
-        index = _LEFT if side > 0 else _RIGHT
-        for name in names:
-            place = calibration.on_plane_x(landmarks.px[index[name]], side * HALF_WIDTH_M[name]) - seat
-            out[f"{prefix}_{name}_up"] = float(place @ machine.pad_up)
-            out[f"{prefix}_{name}_off"] = float(place @ machine.pad_normal)
+    index = _LEFT if sign > 0 else _RIGHT
+    for name in ("hip", "knee", "ankle", "shoulder"):
+        place = calibration.on_plane_x(landmarks.px[index[name]], sign * HALF_WIDTH_M[name])
+        out[f"near_{name}_up"] = float((place - seat) @ machine.pad_up)
+        out[f"near_{name}_off"] = float((place - seat) @ machine.pad_normal)
+        if name == "hip":
+            out["near_hip_forward"] = float((place - seat) @ machine.seat_forward)
+        if name == "ankle":
+            out["near_ankle_lift"] = float((plate_centre - place) @ machine.plate_normal)
     return out
 
 

@@ -24,7 +24,6 @@ MEMORY_FRAMES: Final = 25.0
 """A station's average forgets over so many of its own frames."""
 BIAS_AT_DEG: Final = 50.0
 BIAS_STEP_DEG: Final = 40.0
-FLEXION_SD_DEG: Final = 4.0
 TOP_FLEXION_DEG: Final = 15.0
 TOP_SD_DEG: Final = 5.0
 """Lifters rest at the top with knees a little bent (ours, weak): what fixes the leg's length where no knee is seen."""
@@ -44,10 +43,6 @@ class Sights:
     """(cameras, 2, 3, 3) learned place of each landmark against its joint at 50 degrees of flexion, machine axes."""
     slope_m: Floats
     """(cameras, 2, 3, 3) change of that over 40 degrees more."""
-    flexion_deg: Floats
-    """(...,) knee flexion as seen otherwise (``vision.window``)."""
-    flexion_weight: Floats
-    """(...,) 1 / sd of that; 0 = not seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,9 +78,7 @@ class LegFit:
         image = miss.reshape(*miss.shape[:-4], -1)
         prior = (pose - POSE_MEAN) / POSE_SD
         prior = np.broadcast_to(prior, (*image.shape[:-1], 4))
-        mean = flexion.mean(axis=-1)
-        other = ((mean - sights.flexion_deg) * sights.flexion_weight)[..., None]
-        return np.concatenate([image, joints.overreach_m / STRAIGHT_SD_M, prior, other], axis=-1)
+        return np.concatenate([image, joints.overreach_m / STRAIGHT_SD_M, prior], axis=-1)
 
     def fit_pose(self, shape: Floats, start: Floats, carriage_m: float, sights: Sights, rounds: int = 3) -> PoseFit:
         """The pose of one frame, the shape given."""
@@ -118,8 +111,6 @@ class ShapeFit:
         self._weight = np.zeros((STATIONS, cameras, 2, 3))
         self._count = np.zeros((STATIONS, cameras, 2, 3))
         self._poses = np.tile(POSE_MEAN, (STATIONS, 1))
-        self._flexion = np.zeros(STATIONS)
-        self._flexion_count = np.zeros(STATIONS)
         self._top_m: float | None = None
         self.frames = 0
 
@@ -133,9 +124,6 @@ class ShapeFit:
         share = np.where(seen, 1.0 / np.maximum(self._count[at], 1.0), 0.0)
         self._px[at] += share[..., None] * (sights.px - self._px[at])
         self._weight[at] = np.where(seen, sights.weight, self._weight[at])
-        if sights.flexion_weight > 0:
-            self._flexion_count[at] = min(self._flexion_count[at] + 1, MEMORY_FRAMES)
-            self._flexion[at] += (float(sights.flexion_deg) - self._flexion[at]) / self._flexion_count[at]
         if not self._used[at]:
             self._carriage[at], self._used[at] = carriage_m, True
         else:
@@ -151,9 +139,7 @@ class ShapeFit:
         used = np.flatnonzero(self._used)
         if not len(used):
             return
-        flexion_weight = np.where(self._flexion_count > 0, 1.0 / FLEXION_SD_DEG, 0.0)
-        sights = Sights(self._px[used][:, None], self._weight[used][:, None], bias_m, slope_m,
-                        self._flexion[used][:, None], flexion_weight[used][:, None])
+        sights = Sights(self._px[used][:, None], self._weight[used][:, None], bias_m, slope_m)
         poses, shape = self._poses[used], self.shape
         trial_poses = np.repeat(poses[:, None], 13, axis=1)
         trial_poses[:, 1:5] += np.diag(_POSE_STEP)

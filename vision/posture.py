@@ -8,7 +8,7 @@ of all cameras that have looked lately, then the measures of that fit and the ra
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -25,6 +25,7 @@ from vision.person import lifter_region_px, sits_on_machine
 from vision.plate import PlatePosition, PlateTracker
 from vision.sights import carriage_under_feet_m, landmark_bias_m, landmark_weight, leg_px
 from vision.trunk import trunk_direction
+from vision.window import Window
 
 Floats = NDArray[np.float64]
 
@@ -40,6 +41,8 @@ DARK_LEVEL: Final = 12.0
 """Mean grey level (0-255) below which nothing can be seen (ours)."""
 LOST_MATCH: Final = 0.35
 MOVED_AFTER_FRAMES: Final = 20
+HIP_SEEN_FORWARD_M: Final = -0.005
+"""MediaPipe's nearer hip of a lifter who sits right, forward of the calibrated seat."""
 STILL_M_S: Final = 0.03
 FORGET_AFTER_S: Final = 8.0
 """With nobody in view for so long, the next person is a new one."""
@@ -52,11 +55,13 @@ class _Camera:
     name: str
     calibration: Calibration
     plate: PlateTracker
+    window: Window
     weight: Floats
     t_s: float = -1e9
     px: Floats | None = None
     position: PlatePosition | None = None
-    cues: dict[str, float] | None = None
+    answers: dict[str, float] = field(default_factory=dict)
+    """What the window's network says of the newest frame."""
     landmarks: Landmarks | None = None
     unmatched: int = 0
     condition: str = "ok"
@@ -72,7 +77,7 @@ class PostureEstimator:
         if not 1 <= len(calibrations) <= 2:
             raise ValueError(f"{len(calibrations)} calibrations: must be one or two, one to a camera")
         names = tuple(names) or tuple(c.view for c in calibrations)
-        self._cameras = [_Camera(n, c, PlateTracker(c), landmark_weight(c)) for n, c in zip(names, calibrations, strict=True)]
+        self._cameras = [_Camera(n, c, PlateTracker(c), Window(c), landmark_weight(c)) for n, c in zip(names, calibrations, strict=True)]
         biases = [landmark_bias_m(c) for c in calibrations]
         self._bias_m, self._slope_m = (np.array([b[i] for b in biases]) for i in (0, 1))
         self._model = LegModel(calibrations[0])
@@ -122,7 +127,7 @@ class PostureEstimator:
         return still and carriage_m - self._highest_m < 0.03
 
     def _look(self, camera: _Camera, t_s: float, image_bgr: NDArray[np.uint8], landmarks: Landmarks | None) -> None:
-        camera.t_s, camera.px, camera.cues, camera.landmarks = t_s, None, None, None
+        camera.t_s, camera.px, camera.answers, camera.landmarks = t_s, None, {}, None
         if float(image_bgr[::8, ::8].mean()) < DARK_LEVEL:
             camera.condition, camera.position = "dark", None
             return
@@ -132,6 +137,7 @@ class PostureEstimator:
         camera.unmatched = camera.unmatched + 1 if camera.position.match < LOST_MATCH else 0
         if landmarks is not None and seated:
             camera.px, camera.landmarks, camera.condition = leg_px(landmarks), landmarks, "ok"
+            camera.answers = camera.window.read(image_bgr)
         else:
             camera.condition = "nobody"
         if camera.unmatched >= MOVED_AFTER_FRAMES:
@@ -152,7 +158,7 @@ class PostureEstimator:
         for i, camera in enumerate(self._cameras):
             if camera in seen and camera.px is not None:
                 px[i], weight[i] = camera.px, camera.weight
-        return Sights(px, weight, self._bias_m, self._slope_m, np.array(0.0), np.array(0.0))
+        return Sights(px, weight, self._bias_m, self._slope_m)
 
     def _status(self, t_s: float) -> tuple[CameraStatus, ...]:
         return tuple(CameraStatus(c.name, c.calibration.view, c.condition if t_s - c.t_s <= 1.0 else "lost",  # type: ignore[arg-type]  # a literal
@@ -167,17 +173,19 @@ class PostureEstimator:
         cosine = (thigh @ trunk) / np.linalg.norm(thigh, axis=-1)
         hip_flexion = 180.0 - np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
         placement = 0.5 - (float(shape[6]) + SOLE_BEHIND_ANKLE_M) / self._model.machine.plate_height_m
+        plate = self._model.plate_centre - carriage_m * self._model.machine.rail
         cues: dict[str, float] = {}
         for camera in seen:
             if camera.landmarks is not None:
-                cues |= camera_cues(camera.calibration, camera.landmarks, joints)
+                cues |= camera.answers
+                cues |= camera_cues(camera.calibration, camera.landmarks, joints, plate)
         cues |= {"thigh_m": float(shape[0]), "shank_m": float(shape[1]), "miss": fit.miss}
         places = "foot_placement" in checks
         return PoseSample(
             seq=self._seq, t_s=t_s, person=True, cameras=self._status(t_s), checks=checks,
             knee_flexion_deg=_sided(flexion), hip_flexion_deg=_sided(hip_flexion),
             valgus_deg=_sided(valgus) if "valgus" in checks else Sided(),
-            hip_slide_m=float(fit.pose[1] + shape[3]) if "hip_slide" in checks else None,
+            hip_slide_m=cues["near_hip_forward"] - HIP_SEEN_FORWARD_M if "near_hip_forward" in cues and "hip_slide" in checks else None,
             foot_placement=Sided(placement, placement) if places else Sided(),
             stance_m=float(2 * shape[5]), carriage_m=carriage_m,
             standard_error=self._errors(fit, carriage_error_m), cues=cues,

@@ -3,23 +3,18 @@
 What limits a camera's verdict is not noise but an offset that differs from person to person and drifts
 along the movement. A clean rep of the same member shows that offset at every carriage position, so the
 measures judged here are contrasts: this frame minus the member's own clean rep at the same carriage
-position, through weights learned on rendered lifters (``device.core.posture_weights``).
+position, through readings learned on rendered lifters (``vision.window``).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from device.core.guest_reference import GuestReference
 from device.core.neutral_curve import Curve, CurveError, fit_curve
-from device.core.posture_weights import (
-    LUMBAR_WEIGHTS,
-    NEUTRAL_LUMBAR_DEG,
-    NEUTRAL_VALGUS_DEG,
-    STANDARD_ERRORS,
-    VALGUS_WEIGHTS,
-)
 from device.messages import Measure, PoseSample, Sided
 
 PROFILE_VERSION = 1
@@ -27,7 +22,15 @@ SMOOTHING = 0.6
 """Share of the newest frame in the running average of a measure: lags by less than one frame."""
 MIN_FRAMES = 20
 MIN_TRAVEL_M = 0.12
-QUIET_FRAMES = 12
+READINGS = ("lumbar", "valgus_left", "valgus_right")
+NEUTRAL_DEG = {"lumbar": 0.5, "valgus_left": -1.2, "valgus_right": -1.2}
+"""Mean of a clean rep of the rendered lifters."""
+GAINS = {"lumbar": 1.25, "valgus_left": 1.0, "valgus_right": 1.0}
+"""What the readings show of the truth, undone (docs/accuracy.md)."""
+STANDARD_ERRORS = {"valgus_left_deg": 1.5, "valgus_right_deg": 1.5, "lumbar_flexion_deg": 3.0}
+GUEST_FLOOR_DEG = -4.0
+FRONT_LEAST_FLEXION_DEG = 9.0
+ANKLE_TO_BALL_M = 0.13
 
 
 class NeutralError(ValueError):
@@ -77,10 +80,11 @@ class Posture:
 
 @dataclass(frozen=True, slots=True)
 class PostureState:
-    """Running averages, by measure, and the frame times they belong to."""
+    """Running averages by measure, and what a guest's first passes looked like."""
 
     smooth: Mapping[str, float] = field(default_factory=dict)
     t_s: float = float("-inf")
+    guest: GuestReference = field(default_factory=GuestReference)
 
 
 def contrast(sample: PoseSample, neutral: NeutralProfile) -> dict[str, float]:
@@ -91,65 +95,87 @@ def contrast(sample: PoseSample, neutral: NeutralProfile) -> dict[str, float]:
     return {name: value - curves[name].at(at_m) for name, value in sample.cues.items() if name in curves}
 
 
-def _weighted(differences: Mapping[str, float], weights: Mapping[str, float]) -> float | None:
-    total = 0.0
-    for name, weight in weights.items():
-        difference = differences.get(name)
-        if difference is None:
-            return None
-        total += weight * difference
-    return total
+def bend(sample: PoseSample) -> float:
+    """How far the knees are bent, as the ``_bent`` readings count it: 0 at 60 degrees, +-1 for 40 more or less."""
+    known = [v for v in (sample.knee_flexion_deg.left, sample.knee_flexion_deg.right) if v is not None]
+    mean = sum(known) / len(known) if known else 60.0
+    return max(-1.2, min(1.2, (mean - 60.0) / 40.0))
 
 
-def _valgus(sample: PoseSample, differences: Mapping[str, float], neutral: NeutralProfile | None) -> Sided:
-    if "valgus" not in sample.checks:
-        return Sided()
-    if neutral is None or sample.carriage_m is None:
-        return sample.valgus_deg
-    out: list[float | None] = []
-    for side in ("left", "right"):
-        change = _weighted(differences, VALGUS_WEIGHTS[side])
-        out.append(None if change is None else NEUTRAL_VALGUS_DEG + change)
-    return Sided(out[0], out[1])
+def readings(cues: Mapping[str, float], bent: float) -> dict[str, float]:
+    """The window's readings in degrees (up to a constant) from cues or from their contrasts."""
+    out: dict[str, float] = {}
+    for name in READINGS:
+        straight, more = cues.get(f"{name}_seen"), cues.get(f"{name}_seen_bent")
+        if straight is not None and more is not None:
+            out[name] = straight + more * bent
+    return out
 
 
-def _lumbar(sample: PoseSample, differences: Mapping[str, float], neutral: NeutralProfile | None) -> float | None:
-    if "lumbar_flexion" not in sample.checks or neutral is None:
-        return None
-    change = _weighted(differences, LUMBAR_WEIGHTS)
-    return None if change is None else NEUTRAL_LUMBAR_DEG + change
+def _judged(
+    state: PostureState, sample: PoseSample, neutral: NeutralProfile | None
+) -> tuple[GuestReference, dict[str, float | None]]:
+    """Contrasted measures by name; a guest's against their own first passes."""
+    if sample.carriage_m is None:
+        return state.guest, {}
+    bent = bend(sample)
+    out: dict[str, float | None] = {}
+    if neutral is not None:
+        differences = contrast(sample, neutral)
+        out |= readings(differences, bent)
+        out["slide"] = differences.get("near_hip_forward")
+        lift_m = differences.get("near_ankle_lift")
+        out["heel"] = None if lift_m is None else heel_lift_deg(lift_m)
+        guest = state.guest
+    else:
+        guest, passed = state.guest.compare(sample.carriage_m, readings(sample.cues, bent))
+        # A guest whose first rep was the worse one looks arched afterwards: not told.
+        out |= {name: max(value, GUEST_FLOOR_DEG) for name, value in passed.items()}
+        out["slide"] = sample.hip_slide_m
+    for name in READINGS:
+        value = out.get(name)
+        if value is not None:
+            out[name] = NEUTRAL_DEG[name] + GAINS[name] * value
+    return guest, out
 
 
-def judge(state: PostureState, sample: PoseSample, neutral: NeutralProfile | None) -> tuple[PostureState, Posture]:
-    """One frame against the neutral; ``None`` = a guest, judged against the calibrated machine."""
+def heel_lift_deg(lift_m: float) -> float:
+    """Angle of the sole from how far the ankle came off the plate, turning about the ball of the foot."""
+    return math.degrees(math.asin(max(-0.9, min(0.9, lift_m / ANKLE_TO_BALL_M))))
+
+
+def judge(
+    state: PostureState, sample: PoseSample, neutral: NeutralProfile | None
+) -> tuple[PostureState, Posture]:
+    """One frame against the neutral; ``None`` = a guest, judged against the machine and their own first passes."""
     if not sample.person:
-        return PostureState(), Posture(carriage_m=sample.carriage_m)
-    differences = contrast(sample, neutral) if neutral is not None else {}
-    valgus = _valgus(sample, differences, neutral)
-    lumbar = _lumbar(sample, differences, neutral)
-    slide = sample.hip_slide_m
-    if slide is not None and neutral is not None and "hip_slide_m" in neutral.curves and sample.carriage_m is not None:
-        slide -= neutral.curves["hip_slide_m"].at(sample.carriage_m)
-    state, smooth = _smoothed(state, sample.t_s, {"valgus_left": valgus.left, "valgus_right": valgus.right, "lumbar": lumbar, "slide": slide})
-    return state, Posture(
-        carriage_m=sample.carriage_m, knee_flexion_deg=sample.knee_flexion_deg, hip_flexion_deg=sample.hip_flexion_deg,
-        valgus_deg=Sided(smooth["valgus_left"], smooth["valgus_right"]), lumbar_flexion_deg=smooth["lumbar"],
-        hip_slide_m=smooth["slide"], heel_lift_deg=sample.heel_lift_deg, foot_placement=sample.foot_placement,
-        standard_error=dict(STANDARD_ERRORS), checks=sample.checks,
+        return PostureState(guest=state.guest), Posture(carriage_m=sample.carriage_m)
+    guest, judged = _judged(state, sample, neutral)
+    smooth = _smoothed(state, sample.t_s, judged)
+    front, side = "valgus" in sample.checks, "lumbar_flexion" in sample.checks
+    knees = sample.knee_flexion_deg
+    if "foot_placement" not in sample.checks:
+        # From the front alone a straight knee and one bent by 10 degrees look the same: never told as locked.
+        knees = Sided(*(None if v is None else max(v, FRONT_LEAST_FLEXION_DEG) for v in (knees.left, knees.right)))
+    after = PostureState({k: v for k, v in smooth.items() if v is not None}, sample.t_s, guest)
+    heel = smooth.get("heel") if "heel_lift" in sample.checks else None
+    return after, Posture(
+        carriage_m=sample.carriage_m, knee_flexion_deg=knees, hip_flexion_deg=sample.hip_flexion_deg,
+        valgus_deg=Sided(smooth.get("valgus_left"), smooth.get("valgus_right")) if front else Sided(),
+        lumbar_flexion_deg=smooth.get("lumbar") if side else None,
+        hip_slide_m=smooth.get("slide") if side else None, heel_lift_deg=Sided(heel, heel),
+        foot_placement=sample.foot_placement, standard_error={**sample.standard_error, **STANDARD_ERRORS},
+        checks=sample.checks,
     )  # fmt: skip
 
 
-def _smoothed(state: PostureState, t_s: float, values: Mapping[str, float | None]) -> tuple[PostureState, dict[str, float | None]]:
-    out: dict[str, float | None] = {}
-    smooth: dict[str, float] = {}
+def _smoothed(state: PostureState, t_s: float, values: Mapping[str, float | None]) -> dict[str, float | None]:
     recent = 0 <= t_s - state.t_s < 0.3
+    out: dict[str, float | None] = {}
     for name, value in values.items():
         before = state.smooth.get(name) if recent else None
-        if value is not None:
-            value = value if before is None else before + SMOOTHING * (value - before)
-            smooth[name] = value
-        out[name] = value
-    return PostureState(smooth, t_s), out
+        out[name] = value if value is None or before is None else before + SMOOTHING * (value - before)
+    return out
 
 
 def learn_neutral(samples: Sequence[PoseSample]) -> NeutralProfile:

@@ -1,0 +1,121 @@
+"""What the picture itself shows where MediaPipe's landmarks hardly move.
+
+A degree of rounding shifts the hip by half a pixel, and MediaPipe follows about half of that; arching it
+hardly follows at all, and caving knees from the front by a fifth. The picture does show it: where thigh,
+shorts and shirt lie. The machine is known, so a window that is fixed to the machine, not to the person,
+is cut from the image and resampled to the same points for every camera; how edges run in it is gathered
+in cells (histograms of oriented gradients, Dalal & Triggs 2005), and a linear reading of those cells,
+learned on rendered lifters (``vision/training``), is the cue.
+
+The reading is linear, so that whatever stands still in the picture cancels exactly when
+``device.core.posture`` subtracts the member's clean rep at the same carriage position.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Final, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.calibration import Calibration
+from vision.person import seat_m
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+SIZE: Final = 96
+"""Points along each side of the window, 8 mm apart."""
+SIDE_UP_M: Final = (0.58, -0.22)
+SIDE_OFF_M: Final = (0.66, -0.14)
+"""Side view: from the seat up the pad (rows, top to bottom) and off the pad (columns, towards the pad)."""
+SIDE_PLANE_M: Final = 0.15
+"""The window's sagittal plane: this far from the middle, on the camera's side (the nearer thigh)."""
+FRONT_CENTRE_M: Final = (0.28, 0.08)
+"""Front view: the window's plane faces the camera through this place off and up the pad, where the knees are."""
+FRONT_ACROSS_M: Final = (-0.40, 0.40)
+FRONT_UP_M: Final = (0.36, -0.44)
+DIRECTIONS: Final = 8
+CELLS: Final = 16
+"""Cells along each side in which edge directions are gathered."""
+SHADES: Final = 24
+"""Cells along each side in which brightness is gathered."""
+SHADE_SHARE: Final = 0.3
+FEATURES: Final = DIRECTIONS * CELLS**2 + SHADES**2
+_CONTRAST_FLOOR: Final = 8.0
+
+
+def window_places_m(calibration: Calibration) -> Floats:
+    """(96, 96, 3) the window's points, machine frame. From the front the lifter's right is on the left."""
+    machine, seat, eye = calibration.machine, seat_m(calibration), calibration.eye
+    across = np.array([1.0, 0.0, 0.0])
+    if calibration.view == "side":
+        up, off = np.linspace(*SIDE_UP_M, SIZE), np.linspace(*SIDE_OFF_M, SIZE)
+        plane = (SIDE_PLANE_M if eye[0] > 0 else -SIDE_PLANE_M) * across
+        return cast(Floats, seat + plane + up[:, None, None] * machine.pad_up + off[None, :, None] * machine.pad_normal)
+    centre = seat + FRONT_CENTRE_M[0] * machine.pad_normal + FRONT_CENTRE_M[1] * machine.pad_up
+    sight = centre - eye
+    upwards = np.cross(sight / np.linalg.norm(sight), across)
+    upwards = upwards / np.linalg.norm(upwards)
+    if upwards @ machine.pad_up < 0:
+        upwards = -upwards
+    x, up = np.linspace(*FRONT_ACROSS_M, SIZE), np.linspace(*FRONT_UP_M, SIZE)
+    return cast(Floats, centre + up[:, None, None] * upwards + x[None, :, None] * across)
+
+
+def features(picture_bgr: NDArray[np.uint8]) -> Singles:
+    """(FEATURES,) edge directions and shades of a (96, 96, 3) window, free of overall brightness and contrast."""
+    gray = cv2.GaussianBlur(cv2.cvtColor(picture_bgr, cv2.COLOR_BGR2GRAY), (0, 0), 1.0).astype(np.float32)
+    gray = (gray - gray.mean()) / (gray.std() + _CONTRAST_FLOOR)
+    right = cv2.Sobel(gray, cv2.CV_32F, 1, 0, ksize=3)
+    down = cv2.Sobel(gray, cv2.CV_32F, 0, 1, ksize=3)
+    strength = np.minimum(np.sqrt(right**2 + down**2), 1.0)
+    direction = np.mod(np.arctan2(down, right), np.pi) * (DIRECTIONS / np.pi)
+    apart = np.abs(direction[..., None] - np.arange(DIRECTIONS, dtype=np.float32))
+    share = np.maximum(0.0, 1.0 - np.minimum(apart, DIRECTIONS - apart)) * strength[..., None]
+    edge = SIZE // CELLS
+    cells = share.reshape(CELLS, edge, CELLS, edge, DIRECTIONS).mean(axis=(1, 3))
+    edge = SIZE // SHADES
+    shades = gray.reshape(SHADES, edge, SHADES, edge).mean(axis=(1, 3)) * SHADE_SHARE
+    return np.concatenate([np.moveaxis(cells, 2, 0).ravel(), shades.ravel()]).astype(np.float32)
+
+
+class Window:
+    """One camera's window. Views without one (oblique) give no cues."""
+
+    def __init__(self, calibration: Calibration) -> None:
+        self._view = calibration.view
+        if self._view != "oblique":
+            px = calibration.project(window_places_m(calibration)).astype(np.float32)
+            self._map_x, self._map_y = np.ascontiguousarray(px[..., 0]), np.ascontiguousarray(px[..., 1])
+
+    def picture(self, image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(96, 96, 3) the window cut from an image."""
+        cut = cv2.remap(image_bgr, self._map_x, self._map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(cut, dtype=np.uint8)
+
+    def read(self, image_bgr: NDArray[np.uint8]) -> dict[str, float]:
+        """Cues in degrees, up to an additive constant: for each measure one reading, and one (``_bent``) that
+        counts in proportion to how far the knees are bent."""
+        if self._view == "oblique":
+            return {}
+        picture = self.picture(image_bgr)
+        if self._view == "side":
+            straight, bent = _weights("side") @ features(picture)
+            return {"lumbar_seen": float(straight), "lumbar_seen_bent": float(bent)}
+        out: dict[str, float] = {}
+        # The left knee's reader sees the right one in the mirrored window.
+        for side, seen in (("left", picture), ("right", np.ascontiguousarray(picture[:, ::-1]))):
+            straight, bent = _weights("front") @ features(seen)
+            out[f"valgus_{side}_seen"], out[f"valgus_{side}_seen_bent"] = float(straight), float(bent)
+        return out
+
+
+@cache
+def _weights(view: str) -> Singles:
+    """(2, FEATURES) learned readings of one view."""
+    with np.load(Path(__file__).parent / "window_weights.npz") as stored:
+        return np.asarray(stored[view], dtype=np.float32)
