@@ -34,6 +34,8 @@ PRESS_STALLS_S = 0.5
 NEARLY_BACK = 0.6
 GIVEN_UP_S = 15.0
 """Still this long below the top: the carriage rests on its stops, there is no rep to finish."""
+SAME_MOMENT_S = 1e-4
+"""No camera gives frames closer than this; two cameras' frames of one moment may be."""
 LOST_S = 4.0
 """No position for this long: whatever was going on is unknown."""
 KNEE_M_PER_DEG = 0.0033
@@ -97,9 +99,9 @@ def follow(
 ) -> tuple[RepTracker, RepSignal | None]:
     """Take one frame's carriage position and mean knee flexion; tell what it ended or began, at most one thing.
 
-    Frames older than the last are ignored; frames without either leave the tracker waiting.
+    Frames older than the last, or of the same moment, are ignored; frames without either leave the tracker waiting.
     """
-    if tracker.t_s is not None and t_s <= tracker.t_s:
+    if tracker.t_s is not None and t_s < tracker.t_s + SAME_MOMENT_S:
         return tracker, None
     source = _position(tracker.source, t_s, carriage_m, knee_deg)
     last_s = tracker.t_s
