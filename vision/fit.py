@@ -25,7 +25,7 @@ MEMORY_FRAMES: Final = 25.0
 BIAS_AT_DEG: Final = 50.0
 BIAS_STEP_DEG: Final = 40.0
 TOP_FLEXION_DEG: Final = 15.0
-TOP_SD_DEG: Final = 5.0
+TOP_SD_DEG: Final = 3.5
 """Lifters rest at the top with knees a little bent (ours, weak): what fixes the leg's length where no knee is seen."""
 _POSE_STEP: Final = np.array([1e-4, 1e-4, 2e-4, 2e-4])
 _SHAPE_STEP: Final = 1e-4
