@@ -1,7 +1,7 @@
 """The vision process: cameras to landmarks to posture measures, published as ``PoseSample``.
 
 One loop. It waits for the newest landmarks of any camera, lets the fit speak, and publishes; when
-nothing comes it still says five times a second how the cameras are, so that the device can tell a
+nothing comes it still says twice a second how the cameras are, so that the device can tell a
 dead camera from a dead process.
 """
 
@@ -33,7 +33,8 @@ from vision.scenario import ScenarioSource
 
 log = logging.getLogger(__name__)
 
-STATUS_INTERVAL_S = 0.2
+STATUS_INTERVAL_S = 0.5
+"""Without a new frame for this long the measures are unknown, and the cameras' state is said alone."""
 LOST_AFTER_S = 1.0
 """A camera without a new frame for this long is lost."""
 DARK_BELOW = 12.0
@@ -186,7 +187,7 @@ class Vision:
             camera.start()
         try:
             while not stop.is_set():
-                detection = self._slots.take(STATUS_INTERVAL_S)
+                detection = self._slots.take(STATUS_INTERVAL_S / 5)
                 if detection is not None:
                     self._saw(detection)
                 elif all(camera.ended.is_set() for camera in self.cameras):
@@ -208,8 +209,12 @@ class Vision:
         self._send(self._last)
 
     def _say_how_cameras_are(self) -> None:
-        """A sample without a measure: nothing of the last one may be taken for new."""
-        empty = PoseSample(seq=0, t_s=self._clock(), person=False, cameras=self._last.cameras)
+        """A sample without a measure: nothing of the last one may be taken for new.
+
+        It is dated back, lest a frame that was exposed before it and is still being fitted counts as old.
+        """
+        t_s = max(self._last.t_s, self._clock() - STATUS_INTERVAL_S)
+        empty = PoseSample(seq=0, t_s=t_s, person=False, cameras=self._last.cameras)
         self._send(dataclasses.replace(empty, checks=()))
 
     def _send(self, sample: PoseSample) -> None:

@@ -159,7 +159,7 @@ def pins(config: Config) -> Iterator[Finding]:
     try:
         open_board(config.pins.factory).close()
     except LegpressError as error:
-        yield Finding("pins", "failed", str(error), "see the wiring guide, docs/hardware.md")
+        yield Finding("pins", "failed", str(error), "see the wiring table in README.md")
     else:
         yield Finding("pins", "ok", "the header answers")
 
