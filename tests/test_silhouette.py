@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from device.core.posture import OUTLINE_SHARE, readings
 from vision.calibration import Calibration, Machine, MachinePoint, make_calibration
 from vision.person import seat_m
 from vision.silhouette import CELLS, PLANE_M, read_weights, silhouette_back_deg, silhouette_cells
@@ -54,7 +55,7 @@ def mask_of(camera: Calibration, pelvis_off_m: float = 0.0, columns: int = 160) 
     return cv2.resize(whole, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
 
-def test_a_pelvis_off_the_pad_reads_as_rounding_and_one_pressed_in_as_arching() -> None:
+def test_a_pelvis_off_the_pad_reads_as_rounding_and_pressed_in_as_arching() -> None:
     camera = side_camera()
     rest = silhouette_back_deg(camera, mask_of(camera))
     assert silhouette_back_deg(camera, mask_of(camera, 0.045)) - rest > 2.0
@@ -69,7 +70,8 @@ def test_more_rounding_reads_as_more() -> None:
 
 
 @pytest.mark.parametrize("other", [
-    side_camera(x_m=-2.75), side_camera(x_m=2.5, y_m=-0.45), side_camera(x_m=3.1, z_m=0.65), side_camera(focal_px=610.0),
+    side_camera(x_m=-2.75), side_camera(x_m=2.5, y_m=-0.45),
+    side_camera(x_m=3.1, z_m=0.65), side_camera(focal_px=610.0),
 ])
 def test_where_the_camera_stands_changes_the_reading_little(other: Calibration) -> None:
     camera = side_camera()
@@ -95,3 +97,10 @@ def test_weights_of_a_wrong_size_are_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({"upright": [[0.0]], "by_pad": [[0.0]]}))
     with pytest.raises(ValueError, match="24 x 24"):
         read_weights(path)
+
+
+def test_the_outline_has_its_share_in_the_lumbar_reading_and_none_where_it_is_missing() -> None:
+    window = {"lumbar_seen": 10.0, "lumbar_seen_bent": 0.0}
+    assert readings(window, 0.0)["lumbar"] == pytest.approx(10.0)
+    with_outline = readings({**window, "lumbar_outline": 20.0}, 0.0)["lumbar"]
+    assert with_outline == pytest.approx(10.0 + 10.0 * OUTLINE_SHARE)

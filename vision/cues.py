@@ -25,6 +25,7 @@ from vision.landmarks import (
 )
 from vision.lifter import Joints
 from vision.person import seat_m
+from vision.silhouette import silhouette_back_deg
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +48,8 @@ def camera_cues(calibration: Calibration, landmarks: Landmarks, joints: Joints, 
 def _sagittal(calibration: Calibration, landmarks: Landmarks, plate_centre: Floats) -> dict[str, float]:
     """Along (``_up``) and off (``_off``) the pad, from the calibrated seat, of the camera-side joints.
 
-    Also how far the nearer hip is forward on the seat, and the nearer ankle off the plate.
+    Also how far the nearer hip is forward on the seat, and the nearer ankle off the plate; from the side, what
+    the lifter's outline says of the back.
     """
     machine, seat = calibration.machine, seat_m(calibration)
     sign = 1.0 if calibration.eye[0] > 0 else -1.0
@@ -61,6 +63,8 @@ def _sagittal(calibration: Calibration, landmarks: Landmarks, plate_centre: Floa
             out["near_hip_forward"] = float((place - seat) @ machine.seat_forward)
         if name == "ankle":
             out["near_ankle_lift"] = float((plate_centre - place) @ machine.plate_normal)
+    if calibration.view == "side" and landmarks.mask is not None:
+        out["lumbar_outline"] = silhouette_back_deg(calibration, landmarks.mask)
     return out
 
 

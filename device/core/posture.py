@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from device.core.guest_reference import GuestReference
-from device.core.neutral_curve import Curve, CurveError, fit_curve
+from device.core.neutral_curve import DEGREE, Curve, CurveError, fit_curve
 from device.messages import Measure, PoseSample, Sided
 
 PROFILE_VERSION = 1
@@ -27,6 +27,10 @@ NEUTRAL_DEG = {"lumbar": 0.5, "valgus_left": -1.2, "valgus_right": -1.2}
 """Mean of a clean rep of the rendered lifters."""
 GAINS = {"lumbar": 1.25, "valgus_left": 1.0, "valgus_right": 1.0}
 """What the readings show of the truth, undone (docs/accuracy.md)."""
+OUTLINE_SHARE = 0.3
+"""Of the lifter's outline (``vision.silhouette``) in the lumbar reading: it errs elsewhere than the window does."""
+CURVE_DEGREES = {"lumbar_outline": 5}
+"""Of the neutral's curves where a cubic will not do; the outline bends sharply where thigh meets belly."""
 STANDARD_ERRORS = {"valgus_left_deg": 1.5, "valgus_right_deg": 1.5, "lumbar_flexion_deg": 3.0}
 GUEST_FLOOR_DEG = -4.0
 FRONT_LEAST_FLEXION_DEG = 9.0
@@ -103,12 +107,15 @@ def bend(sample: PoseSample) -> float:
 
 
 def readings(cues: Mapping[str, float], bent: float) -> dict[str, float]:
-    """The window's readings in degrees (up to a constant) from cues or from their contrasts."""
+    """The window's and the outline's readings in degrees (up to a constant) from cues or from their contrasts."""
     out: dict[str, float] = {}
     for name in READINGS:
         straight, more = cues.get(f"{name}_seen"), cues.get(f"{name}_seen_bent")
         if straight is not None and more is not None:
             out[name] = straight + more * bent
+    outline = cues.get("lumbar_outline")
+    if outline is not None and "lumbar" in out:
+        out["lumbar"] += OUTLINE_SHARE * (outline - out["lumbar"])
     return out
 
 
@@ -191,7 +198,8 @@ def learn_neutral(samples: Sequence[PoseSample]) -> NeutralProfile:
     for sample in seen:
         for name, value in _learnable(sample).items():
             columns.setdefault(name, []).append((sample.carriage_m or 0.0, value))
-    curves = {name: fit_curve(points, low, high) for name, points in columns.items() if len(points) >= MIN_FRAMES}
+    curves = {name: fit_curve(points, low, high, CURVE_DEGREES.get(name, DEGREE))
+              for name, points in columns.items() if len(points) >= MIN_FRAMES}
     return NeutralProfile(curves, low, high)
 
 
