@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from seen_machine import make_machine, seen_from
+
 from vision.calibration import Calibration, CalibrationError, load_calibration
 
 SCENARIO = Path(__file__).parent.parent / "device" / "simulation" / "scenarios" / "rounding"
@@ -76,7 +76,9 @@ def test_a_missing_file_and_a_file_that_is_no_toml_are_told(tmp_path: Path) -> N
 
 
 def test_points_under_the_wrong_names_are_refused(tmp_path: Path) -> None:
-    swapped = GOOD.replace("plate_top_left", "x").replace("back_pad_top", "plate_top_left").replace('"x"', '"back_pad_top"')
+    swapped = (
+        GOOD.replace("plate_top_left", "x").replace("back_pad_top", "plate_top_left").replace('"x"', '"back_pad_top"')
+    )
     path = tmp_path / "camera.toml"
     path.write_text(swapped, "utf-8")
     try:

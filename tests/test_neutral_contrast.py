@@ -77,7 +77,9 @@ def test_valgus_is_told_on_its_own_side_only() -> None:
 def test_what_the_cameras_cannot_check_is_unknown() -> None:
     profile = learn_neutral(enrolment())
     seen = sample(10.0, 0.8)
-    blind = PoseSample(**{**{f: getattr(seen, f) for f in seen.__dataclass_fields__}, "checks": ("knee_flexion", "carriage")})
+    blind = PoseSample(
+        **{**{f: getattr(seen, f) for f in seen.__dataclass_fields__}, "checks": ("knee_flexion", "carriage")}
+    )
     _, posture = judge(PostureState(), blind, profile)
     assert posture.lumbar_flexion_deg is None
     assert posture.valgus_deg == Sided()
@@ -96,7 +98,9 @@ def test_a_profile_survives_json_unchanged() -> None:
     assert lumbar_of(again, 0.7) == lumbar_of(profile, 0.7)
 
 
-@pytest.mark.parametrize("data", [{}, {"version": 0}, {"version": 1, "curves": {"a": [1, 2]}, "top_m": 0, "bottom_m": 1}])
+@pytest.mark.parametrize(
+    "data", [{}, {"version": 0}, {"version": 1, "curves": {"a": [1, 2]}, "top_m": 0, "bottom_m": 1}]
+)
 def test_a_stored_neutral_that_cannot_be_read_asks_for_a_new_one(data: dict[str, object]) -> None:
     with pytest.raises(NeutralError, match="enrol again"):
         NeutralProfile.from_dict(data)

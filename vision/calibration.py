@@ -22,13 +22,25 @@ from device.messages import View
 
 Floats = NDArray[np.float64]
 
-POINT_NAMES: Final = ("plate_top_left", "plate_top_right", "plate_bottom_left", "plate_bottom_right",
-                      "back_pad_bottom", "back_pad_top", "seat_left", "seat_right")
+POINT_NAMES: Final = (
+    "plate_top_left",
+    "plate_top_right",
+    "plate_bottom_left",
+    "plate_bottom_right",
+    "back_pad_bottom",
+    "back_pad_top",
+    "seat_left",
+    "seat_right",
+)
 REQUIRED_POINTS: Final = POINT_NAMES[:6]
 VIEWS: Final = ("side", "front", "oblique")
 MACHINE_RANGES: Final = {
-    "rail_deg": (-10.0, 90.0), "plate_deg": (-20.0, 110.0), "plate_height_m": (0.2, 1.5), "plate_width_m": (0.3, 2.0),
-    "back_pad_deg": (0.0, 90.0), "seat_deg": (-20.0, 60.0),
+    "rail_deg": (-10.0, 90.0),
+    "plate_deg": (-20.0, 110.0),
+    "plate_height_m": (0.2, 1.5),
+    "plate_width_m": (0.3, 2.0),
+    "back_pad_deg": (0.0, 90.0),
+    "seat_deg": (-20.0, 60.0),
 }
 REPROJECTION_LIMIT_PX: Final = 12.0
 """Ours: clicks good to 1-2 px give 0.5-3 px; beyond this a point is named wrongly."""
@@ -114,12 +126,12 @@ class Calibration:
     @cached_property
     def projection(self) -> Floats:
         """(3, 4) K [R t]."""
-        return cast(Floats, self.K @ np.column_stack([self.R, self.t]))
+        return self.K @ np.column_stack([self.R, self.t])
 
     @cached_property
     def eye(self) -> Floats:
         """The camera's place in the machine frame (m)."""
-        return cast(Floats, -self.R.T @ self.t)
+        return -self.R.T @ self.t
 
     def point(self, name: str) -> Floats:
         """Machine coordinates of a named point; KeyError if the calibration has none of that name."""
@@ -158,8 +170,13 @@ def solve_pose(points: tuple[MachinePoint, ...], K: Floats) -> tuple[Floats, Flo
     return rotation, np.asarray(tvec, dtype=np.float64).ravel(), error
 
 
-def make_calibration(view: View, image_size_px: tuple[int, int], focal_length_px: float, machine: Machine,
-                     points: tuple[MachinePoint, ...]) -> Calibration:
+def make_calibration(
+    view: View,
+    image_size_px: tuple[int, int],
+    focal_length_px: float,
+    machine: Machine,
+    points: tuple[MachinePoint, ...],
+) -> Calibration:
     """A calibration with its camera pose solved; ValueError if no pose fits."""
     width, height = image_size_px
     K = np.array([[focal_length_px, 0.0, width / 2], [0.0, focal_length_px, height / 2], [0.0, 0.0, 1.0]])
@@ -185,7 +202,12 @@ class _Reader:
                 raise CalibrationError(f"{self.path}: {where}{key}: missing")
 
     def number(self, key: str, value: object, low: float, high: float) -> float:
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
+        good = (
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+            and low <= value <= high
+        )
         if not good:
             raise self.fail(key, value, f"a number from {low:g} to {high:g}")
         return float(cast(float, value))
@@ -219,7 +241,9 @@ class _Reader:
             found[name] = MachinePoint(name, (x, y, z), (u, v))
         missing = [name for name in REQUIRED_POINTS if name not in found]
         if missing:
-            raise CalibrationError(f"{self.path}: points: {', '.join(missing)} missing; needed: {', '.join(REQUIRED_POINTS)}")
+            raise CalibrationError(
+                f"{self.path}: points: {', '.join(missing)} missing; needed: {', '.join(REQUIRED_POINTS)}"
+            )
         return tuple(found.values())
 
 
@@ -243,8 +267,12 @@ def load_calibration(path: Path | str) -> Calibration:
     try:
         calibration = make_calibration(cast(View, data["view"]), (width, height), focal, machine, points)
     except (ValueError, cv2.error) as problem:
-        raise CalibrationError(f"{path}: points: no camera pose fits them; check that names and pixels belong together") from problem
+        raise CalibrationError(
+            f"{path}: points: no camera pose fits them; check that names and pixels belong together"
+        ) from problem
     if not calibration.reprojection_error_px <= REPROJECTION_LIMIT_PX:
-        raise CalibrationError(f"{path}: points: they miss by {calibration.reprojection_error_px:.1f} px (RMS); must be within"
-                               f" {REPROJECTION_LIMIT_PX:g} px: a point is named wrongly or the focal length is off")
+        raise CalibrationError(
+            f"{path}: points: they miss by {calibration.reprojection_error_px:.1f} px (RMS); must be within"
+            f" {REPROJECTION_LIMIT_PX:g} px: a point is named wrongly or the focal length is off"
+        )
     return calibration

@@ -35,7 +35,9 @@ _LEFT: Final = {"hip": LEFT_HIP, "knee": LEFT_KNEE, "ankle": LEFT_ANKLE, "should
 _RIGHT: Final = {"hip": RIGHT_HIP, "knee": RIGHT_KNEE, "ankle": RIGHT_ANKLE, "shoulder": RIGHT_SHOULDER}
 
 
-def camera_cues(calibration: Calibration, landmarks: Landmarks, joints: Joints, plate_centre: Floats) -> dict[str, float]:
+def camera_cues(
+    calibration: Calibration, landmarks: Landmarks, joints: Joints, plate_centre: Floats
+) -> dict[str, float]:
     """Cues by name. From the front: lateral places of hips and knees. Else: places of the nearer leg and shoulder.
 
     ``plate_centre`` (3,) is the plate's middle now.

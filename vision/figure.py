@@ -34,9 +34,15 @@ def figure_places(model: LegModel, joints: Joints, trunk: Floats, carriage_m: fl
     for i, side in enumerate(("left", "right")):
         sign = 1.0 if side == "left" else -1.0
         ankle = joints.ankle[i]
-        out[f"hip_{side}"], out[f"knee_{side}"], out[f"ankle_{side}"] = _point(joints.hip[i]), _point(joints.knee[i]), _point(ankle)
+        out[f"hip_{side}"], out[f"knee_{side}"], out[f"ankle_{side}"] = (
+            _point(joints.hip[i]),
+            _point(joints.knee[i]),
+            _point(ankle),
+        )
         out[f"heel_{side}"] = _point(ankle + HEEL[0] * machine.plate_up - HEEL[1] * machine.plate_normal)
-        out[f"toe_{side}"] = _point(ankle + TOE[0] * machine.plate_up - TOE[1] * machine.plate_normal + 0.046 * sign * across)
+        out[f"toe_{side}"] = _point(
+            ankle + TOE[0] * machine.plate_up - TOE[1] * machine.plate_normal + 0.046 * sign * across
+        )
         out[f"shoulder_{side}"] = _point(shoulders + sign * SHOULDER_HALF_WIDTH_M * across)
     plate = model.plate_centre - carriage_m * machine.rail
     out["plate_top"] = _point(plate + machine.plate_height_m / 2 * machine.plate_up)

@@ -6,7 +6,7 @@ carriage position ("stations", 2 cm apart), which takes out the noise and keeps 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 import numpy as np
@@ -24,6 +24,7 @@ MEMORY_FRAMES: Final = 25.0
 """A station's average forgets over so many of its own frames."""
 BIAS_AT_DEG: Final = 50.0
 BIAS_STEP_DEG: Final = 40.0
+TOP_FRAMES: Final = 25
 TOP_FLEXION_DEG: Final = 15.0
 TOP_SD_DEG: Final = 3.5
 """Lifters rest at the top with knees a little bent (ours, weak): what fixes the leg's length where no knee is seen."""
@@ -43,6 +44,8 @@ class Sights:
     """(cameras, 2, 3, 3) learned place of each landmark against its joint at 50 degrees of flexion, machine axes."""
     slope_m: Floats
     """(cameras, 2, 3, 3) change of that over 40 degrees more."""
+    pose_mean: Floats = field(default_factory=POSE_MEAN.copy)
+    """(4,) what the pose is expected to be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,9 +62,10 @@ class PoseFit:
 class LegFit:
     """Fits ``LegModel`` as seen by fixed cameras."""
 
-    def __init__(self, model: LegModel, projections: Floats) -> None:
-        """``projections`` (cameras, 3, 4): machine metres to homogeneous pixels."""
+    def __init__(self, model: LegModel, projections: Floats, pose_sd: Floats = POSE_SD) -> None:
+        """``projections`` (cameras, 3, 4): machine metres to homogeneous pixels. ``pose_sd`` (4,): prior of the pose."""
         self.model = model
+        self._pose_sd = pose_sd
         self._projections = projections
 
     def residuals(self, shape: Floats, pose: Floats, carriage_m: Floats, sights: Sights) -> Floats:
@@ -76,7 +80,7 @@ class LegFit:
         far = np.sqrt(np.sum(miss**2, axis=-1, keepdims=True))
         miss = miss * np.sqrt(np.minimum(1.0, HUBER / np.maximum(far, 1e-9)))
         image = miss.reshape(*miss.shape[:-4], -1)
-        prior = (pose - POSE_MEAN) / POSE_SD
+        prior = (pose - sights.pose_mean) / self._pose_sd
         prior = np.broadcast_to(prior, (*image.shape[:-1], 4))
         return np.concatenate([image, joints.overreach_m / STRAIGHT_SD_M, prior], axis=-1)
 
@@ -95,7 +99,8 @@ class LegFit:
         image = values[0][: sights.px.size]
         used = max(2 * int(np.count_nonzero(sights.weight)), 1)
         miss = float(np.sqrt(np.sum(image**2) / used))
-        return PoseFit(pose, np.linalg.inv(hessian), self.model.joints(shape, pose, carriage), miss)
+        covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
+        return PoseFit(pose, covariance, self.model.joints(shape, pose, carriage), miss)
 
 
 class ShapeFit:
@@ -112,6 +117,7 @@ class ShapeFit:
         self._count = np.zeros((STATIONS, cameras, 2, 3))
         self._poses = np.tile(POSE_MEAN, (STATIONS, 1))
         self._top_m: float | None = None
+        self._rested = 0
         self.frames = 0
 
     def add(self, carriage_m: float, sights: Sights) -> None:
@@ -131,8 +137,11 @@ class ShapeFit:
         self.frames += 1
 
     def rest_at(self, carriage_m: float) -> None:
-        """The lifter rests at the top here."""
-        self._top_m = carriage_m if self._top_m is None else self._top_m + 0.1 * (carriage_m - self._top_m)
+        """The lifter rests at the top here. Only the first such frames count: who locks the knees later rests higher."""
+        if self._rested < TOP_FRAMES:
+            self._rested += 1
+            before = carriage_m if self._top_m is None else self._top_m
+            self._top_m = before + (carriage_m - before) / self._rested
 
     def refine(self, bias_m: Floats, slope_m: Floats) -> None:
         """One Gauss-Newton step over the shape and every station's pose (poses eliminated by Schur complement)."""
@@ -164,8 +173,9 @@ class ShapeFit:
         step = np.clip(-np.linalg.solve(hessian, gradient), -0.03, 0.03)
         self.shape = shape + step
         self.covariance = cast(Floats, np.linalg.inv(hessian))
-        pose_step = -np.einsum("bij,bj->bi", np.linalg.inv(pose_hessian),
-                               pose_gradient + np.einsum("bji,j->bi", mixed, step))
+        pose_step = -np.einsum(
+            "bij,bj->bi", np.linalg.inv(pose_hessian), pose_gradient + np.einsum("bji,j->bi", mixed, step)
+        )
         self._poses[used] = poses + np.clip(pose_step, -0.05, 0.05)
 
     def _top_prior(self) -> tuple[Floats, Floats]:

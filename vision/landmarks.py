@@ -25,8 +25,41 @@ NOSE, LEFT_EAR, RIGHT_EAR = 0, 7, 8
 LEFT_SHOULDER, RIGHT_SHOULDER = 11, 12
 LEFT_HIP, RIGHT_HIP, LEFT_KNEE, RIGHT_KNEE, LEFT_ANKLE, RIGHT_ANKLE = 23, 24, 25, 26, 27, 28
 LEFT_HEEL, RIGHT_HEEL, LEFT_TOE, RIGHT_TOE = 29, 30, 31, 32
-MIRRORED: Final = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21,
-                   24, 23, 26, 25, 28, 27, 30, 29, 32, 31)
+MIRRORED: Final = (
+    0,
+    4,
+    5,
+    6,
+    1,
+    2,
+    3,
+    8,
+    7,
+    10,
+    9,
+    12,
+    11,
+    14,
+    13,
+    16,
+    15,
+    18,
+    17,
+    20,
+    19,
+    22,
+    21,
+    24,
+    23,
+    26,
+    25,
+    28,
+    27,
+    30,
+    29,
+    32,
+    31,
+)
 """Index of each landmark's twin on the other side of the body."""
 
 
@@ -83,12 +116,15 @@ def check_processor(cpuinfo: Path = Path("/proc/cpuinfo"), machine: str | None =
     """
     if machine is None:
         import platform
+
         machine = platform.machine()
     if machine != "aarch64" or not cpuinfo.exists():
         return
     if "atomics" not in cpuinfo.read_text(errors="replace").split():
-        raise PoseModelError("this processor lacks the LSE atomics that mediapipe needs (a Raspberry Pi 4 or older):"
-                             " use a Raspberry Pi 5, or mediapipe 0.10.18 on Python 3.11")
+        raise PoseModelError(
+            "this processor lacks the LSE atomics that mediapipe needs (a Raspberry Pi 4 or older):"
+            " use a Raspberry Pi 5, or mediapipe 0.10.18 on Python 3.11"
+        )
 
 
 class PoseModel:
@@ -115,21 +151,29 @@ class PoseModel:
             import mediapipe
             from mediapipe.tasks.python import BaseOptions, vision
         except (ImportError, OSError) as problem:
-            raise PoseModelError(f"mediapipe cannot be loaded ({problem}); on Debian install libegl1 and libgles2") from problem
+            raise PoseModelError(
+                f"mediapipe cannot be loaded ({problem}); on Debian install libegl1 and libgles2"
+            ) from problem
         self._mediapipe = mediapipe
         options = vision.PoseLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=self._path.read_bytes()),
-            running_mode=vision.RunningMode.VIDEO, num_poses=1, output_segmentation_masks=True,
+            running_mode=vision.RunningMode.VIDEO,
+            num_poses=1,
+            output_segmentation_masks=True,
         )
         try:
             self._landmarker = vision.PoseLandmarker.create_from_options(options)
         except (RuntimeError, ValueError) as problem:
             reason = str(problem).splitlines()[0]
-            raise PoseModelError(f"{self._path}: not a usable pose model ({reason}); rebuild it with 'legpress model build'") from problem
+            raise PoseModelError(
+                f"{self._path}: not a usable pose model ({reason}); rebuild it with 'legpress model build'"
+            ) from problem
         self._last_ms = -1
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._landmarker is not None:
             self._landmarker.close()
             self._landmarker = None
@@ -145,7 +189,7 @@ class PoseModel:
         if self._landmarker is None:
             raise PoseModelError("the pose model is not open: use it as 'with PoseModel(path) as model:'")
         crop = crop or Crop(0, 0, image_bgr.shape[1], image_bgr.shape[0])
-        part = np.ascontiguousarray(image_bgr[crop.y:crop.y + crop.height, crop.x:crop.x + crop.width, ::-1])
+        part = np.ascontiguousarray(image_bgr[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width, ::-1])
         if self._painted > 0 and crop.outline_px is not None:
             self._painted -= 1
             part = self._paint_around(part, crop, crop.outline_px)
@@ -159,16 +203,19 @@ class PoseModel:
             # lifters in the one and finds them in the other.
             self._strikes, self._painted = 0, 0 if self._painted else PAINTED_FRAMES
             if found is not None:
-                self._run(np.zeros_like(part), t_ms, crop, image_bgr.shape[:2])  # loses the track, so that the next frame is searched afresh
+                self._run(
+                    np.zeros_like(part), t_ms, crop, image_bgr.shape[:2]
+                )  # loses the track, so that the next frame is searched afresh
         return None
 
     def _paint_around(self, part: NDArray[np.uint8], crop: Crop, outline_px: Floats) -> NDArray[np.uint8]:
         if self._mask is None or self._mask.shape[:2] != part.shape[:2]:
             inside = np.zeros(part.shape[:2], np.uint8)
             cv2.fillPoly(inside, [np.round(outline_px - (crop.x, crop.y)).astype(np.int32)], (255.0,))
-            self._mask = np.asarray(cv2.GaussianBlur(inside, (0, 0), 3)[..., None], dtype=np.float32) / 255
+            self._mask = (cv2.GaussianBlur(inside, (0, 0), 3)[..., None] / 255).astype(np.float32)
         coarse = cv2.resize(cv2.resize(part, (8, 8), interpolation=cv2.INTER_AREA), (crop.width, crop.height))
-        return (part * self._mask + coarse * (1 - self._mask)).astype(np.uint8)
+        mask = self._mask
+        return (part * mask + coarse * (1 - mask)).astype(np.uint8)
 
     def _run(self, part_rgb: NDArray[np.uint8], t_ms: int, crop: Crop, shape: tuple[int, ...]) -> Landmarks | None:
         self._last_ms = max(int(t_ms), self._last_ms + 1)
@@ -189,7 +236,8 @@ class PoseModel:
             return None
         height, width = image_shape
         whole = np.zeros((height, width), np.float32)
-        whole[crop.y:crop.y + crop.height, crop.x:crop.x + crop.width] = (
-            found.segmentation_masks[0].numpy_view().reshape(crop.height, crop.width))
+        whole[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width] = (
+            found.segmentation_masks[0].numpy_view().reshape(crop.height, crop.width)
+        )
         rows = max(1, round(height * MASK_COLUMNS / width))
         return np.asarray(cv2.resize(whole, (MASK_COLUMNS, rows), interpolation=cv2.INTER_AREA), dtype=np.float32)

@@ -19,7 +19,16 @@ from vision.person import seat_m
 
 Floats = NDArray[np.float64]
 
-SHAPE: Final = ("thigh_m", "shank_m", "hip_up_m", "hip_off_m", "hip_half_width_m", "ankle_half_width_m", "ankle_up_m", "ankle_off_m")
+SHAPE: Final = (
+    "thigh_m",
+    "shank_m",
+    "hip_up_m",
+    "hip_off_m",
+    "hip_half_width_m",
+    "ankle_half_width_m",
+    "ankle_up_m",
+    "ankle_off_m",
+)
 """Thigh, shank; neutral hip place along and off the pad, against the calibrated seat; half the distances
 between the hip joints and between the ankles; the ankle's place on the plate, up from its middle and off it."""
 SHAPE_MEAN: Final = np.array([0.428, 0.428, 0.0, 0.0, 0.110, 0.180, -0.070, 0.082])
@@ -29,6 +38,8 @@ POSE: Final = ("hip_up_m", "hip_off_m", "knee_left_m", "knee_right_m")
 """Shift of the hips along and off the pad; medial offset of each knee from its hip-ankle line."""
 POSE_MEAN: Final = np.array([0.0, 0.0, -0.008, -0.008])
 POSE_SD: Final = np.array([0.012, 0.012, 0.030, 0.030])
+POSE_SD_HIPS_UNSEEN: Final = np.array([0.003, 0.003, 0.030, 0.030])
+"""Where no camera looks from the side the hips' place is too uncertain to follow: they are held at the seat."""
 STRAIGHT: Final = 0.9994
 """A leg reaches at most this share of thigh + shank (soft)."""
 STRAIGHT_SD_M: Final = 0.002
@@ -67,10 +78,17 @@ class LegModel:
     def joints(self, shape: Floats, pose: Floats, carriage_m: Floats) -> Joints:
         """``shape`` (..., 8), ``pose`` (..., 4), ``carriage_m`` (...): broadcast against each other."""
         machine = self.machine
-        hip_mid = (self.seat + (shape[..., 2] + pose[..., 0])[..., None] * machine.pad_up
-                   + (shape[..., 3] + pose[..., 1])[..., None] * machine.pad_normal)
-        ankle_mid = (self.plate_centre - carriage_m[..., None] * machine.rail + shape[..., 6, None] * machine.plate_up
-                     - shape[..., 7, None] * machine.plate_normal)
+        hip_mid = (
+            self.seat
+            + (shape[..., 2] + pose[..., 0])[..., None] * machine.pad_up
+            + (shape[..., 3] + pose[..., 1])[..., None] * machine.pad_normal
+        )
+        ankle_mid = (
+            self.plate_centre
+            - carriage_m[..., None] * machine.rail
+            + shape[..., 6, None] * machine.plate_up
+            - shape[..., 7, None] * machine.plate_normal
+        )
         spread = SIGN[:, None] * self._across
         hip = hip_mid[..., None, :] + shape[..., 4, None, None] * spread
         ankle = ankle_mid[..., None, :] + shape[..., 5, None, None] * spread
@@ -78,7 +96,9 @@ class LegModel:
         knee, over = self._knee(hip, ankle, shape[..., 0, None], shape[..., 1, None], pose[..., 2:4])
         return Joints(hip, knee, ankle, over)
 
-    def _knee(self, hip: Floats, ankle: Floats, thigh: Floats, shank: Floats, medial_m: Floats) -> tuple[Floats, Floats]:
+    def _knee(
+        self, hip: Floats, ankle: Floats, thigh: Floats, shank: Floats, medial_m: Floats
+    ) -> tuple[Floats, Floats]:
         line = ankle - hip
         reach = np.linalg.norm(line, axis=-1)
         full = (thigh + shank) * STRAIGHT

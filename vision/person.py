@@ -40,8 +40,13 @@ def lifter_region_px(calibration: Calibration) -> Crop:
     """The part of the image that a lifter on this machine can take, with a margin."""
     machine, seat = calibration.machine, seat_m(calibration)
     across = np.array([1.0, 0.0, 0.0])
-    middle = [seat - 0.15 * machine.pad_normal, seat + 0.90 * machine.pad_up, seat + 0.90 * machine.pad_up + 0.2 * machine.pad_normal,
-              seat + 0.45 * machine.pad_normal + 0.2 * machine.rail, seat - 0.12 * machine.pad_up]
+    middle = [
+        seat - 0.15 * machine.pad_normal,
+        seat + 0.90 * machine.pad_up,
+        seat + 0.90 * machine.pad_up + 0.2 * machine.pad_normal,
+        seat + 0.45 * machine.pad_normal + 0.2 * machine.rail,
+        seat - 0.12 * machine.pad_up,
+    ]
     places = [place + side * across for place in middle for side in (-0.32, 0.32)]
     places += [calibration.point(name) + 0.04 * machine.rail for name in PLATE_CORNERS]
     px = calibration.project(np.array(places))
@@ -49,15 +54,32 @@ def lifter_region_px(calibration: Calibration) -> Crop:
     low = np.clip(np.floor(px.min(axis=0)) - MARGIN_PX, 0, (width - 32, height - 32))
     high = np.clip(np.ceil(px.max(axis=0)) + MARGIN_PX, low + 32, (width, height))
     (x0, y0), (x1, y1) = low.astype(int), high.astype(int)
-    return Crop(int(x0), int(y0), int(x1 - x0), int(y1 - y0), _outline_px(calibration), lambda seen: sits_on_machine(seen, calibration))
+    return Crop(
+        int(x0),
+        int(y0),
+        int(x1 - x0),
+        int(y1 - y0),
+        _outline_px(calibration),
+        lambda seen: sits_on_machine(seen, calibration),
+    )
 
 
 def _outline_px(calibration: Calibration) -> Floats:
     """(n, 2) outline of what a lifter covers: trunk and head near the pad, legs between seat and plate."""
     machine, seat = calibration.machine, seat_m(calibration)
     up, off, rail = machine.pad_up, machine.pad_normal, machine.rail
-    trunk = [seat - 0.10 * off - 0.08 * up, seat - 0.10 * off + 0.98 * up, seat + 0.30 * off + 0.98 * up, seat + 0.30 * off]
-    legs = [seat - 0.10 * off - 0.08 * up, seat + 0.15 * up, seat + 0.52 * off + 0.20 * up, seat + 0.50 * off + 0.25 * rail]
+    trunk = [
+        seat - 0.10 * off - 0.08 * up,
+        seat - 0.10 * off + 0.98 * up,
+        seat + 0.30 * off + 0.98 * up,
+        seat + 0.30 * off,
+    ]
+    legs = [
+        seat - 0.10 * off - 0.08 * up,
+        seat + 0.15 * up,
+        seat + 0.52 * off + 0.20 * up,
+        seat + 0.50 * off + 0.25 * rail,
+    ]
     feet = [calibration.point(name) for name in PLATE_CORNERS]
     size = calibration.image_size_px[::-1]
     mask = np.zeros(size, np.uint8)

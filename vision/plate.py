@@ -23,8 +23,8 @@ Singles = NDArray[np.float32]
 
 LOWEST_M: Final = 0.50
 """Longest travel searched, from the calibrated rest towards the lifter: knees at about 130 degrees."""
-HIGHEST_M: Final = -0.08
-"""How far above the calibrated rest the search goes."""
+HIGHEST_M: Final = -0.05
+"""How far above the calibrated rest the search begins; following goes farther."""
 THICKNESS_M: Final = 0.024
 """Of the plate with its frame (ours): front and back outline are this far apart, and both show."""
 EDGE_STEP_M: Final = 0.004
@@ -69,8 +69,10 @@ class PlateTracker:
     def __init__(self, calibration: Calibration) -> None:
         self._calibration = calibration
         machine = calibration.machine
-        corners = [calibration.point(n) for n in
-                   ("plate_top_left", "plate_top_right", "plate_bottom_left", "plate_bottom_right")]
+        corners = [
+            calibration.point(n)
+            for n in ("plate_top_left", "plate_top_right", "plate_bottom_left", "plate_bottom_right")
+        ]
         self._centre = np.mean(corners, axis=0)
         self._half_w, self._half_h = machine.plate_width_m / 2, machine.plate_height_m / 2
         self._across = np.array([1.0, 0.0, 0.0])
@@ -94,7 +96,7 @@ class PlateTracker:
             match = 1.0
         else:
             self._last_m, match = self._follow(smooth, self._last_m)
-        self._weigh_edges(smooth, self._last_m)
+        self._weigh_edges(smooth, self._last_m, feet_m)
         self._frames += 1
         self._anchor(smooth)
         return PlatePosition(self._last_m, 0.003 if match > 0.6 else 0.02, match)
@@ -102,8 +104,12 @@ class PlateTracker:
     def _plate_points(self, across: Floats, up: Floats) -> Floats:
         """(n, 3) machine points at rest, on a grid in half widths and half heights."""
         u, v = np.meshgrid(across, up)
-        return cast(Floats, self._centre + u.reshape(-1, 1) * self._half_w * self._across
-                    + v.reshape(-1, 1) * self._half_h * self._calibration.machine.plate_up)
+        return cast(
+            Floats,
+            self._centre
+            + u.reshape(-1, 1) * self._half_w * self._across
+            + v.reshape(-1, 1) * self._half_h * self._calibration.machine.plate_up,
+        )
 
     def _edges(self) -> tuple[Floats, Floats]:
         """Points on the visible edges of the plate as a flat box (n, 3), and the outward direction at each (n, 3).
@@ -116,16 +122,24 @@ class PlateTracker:
         up, normal = machine.plate_up, machine.plate_normal
         to_eye = eye - (self._centre - 0.15 * machine.rail)
         points, outwards = [], []
-        sides = ((along, one, up, self._half_h), (along, -one, -up, self._half_h),
-                 (one, along, self._across, self._half_w), (-one, along, -self._across, self._half_w))
+        sides = (
+            (along, one, up, self._half_h),
+            (along, -one, -up, self._half_h),
+            (one, along, self._across, self._half_w),
+            (-one, along, -self._across, self._half_w),
+        )
         for u, v, outward, half in sides:
             side_shows = float(outward @ to_eye) > half
             for depth, face in ((0.0, -normal), (THICKNESS_M, normal)):
                 face_shows = float(face @ (to_eye - depth * normal)) > 0
                 if not (side_shows or face_shows):
                     continue
-                points.append(self._centre + depth * normal + u[:, None] * self._half_w * self._across
-                              + v[:, None] * self._half_h * up)
+                points.append(
+                    self._centre
+                    + depth * normal
+                    + u[:, None] * self._half_w * self._across
+                    + v[:, None] * self._half_h * up
+                )
                 outwards.append(np.tile(outward, (len(along), 1)))
         return np.concatenate(points), np.concatenate(outwards)
 
@@ -161,13 +175,14 @@ class PlateTracker:
         trials = np.arange(HIGHEST_M, LOWEST_M, EDGE_STEP_M)
         likely = 1.0 - 0.4 * np.minimum(np.abs(trials) / 0.15, 1.0)
         if feet_m is not None:
-            likely = likely * (0.4 + 0.6 * np.exp(-0.5 * ((trials - feet_m) / FEET_SD_M) ** 2))
+            likely = likely * (0.1 + 0.9 * np.exp(-0.5 * ((trials - feet_m) / FEET_SD_M) ** 2))
         return float(trials[int(np.argmax(self._edge_energy(smooth, trials) * likely))])
 
     def _follow(self, smooth: Singles, last_m: float) -> tuple[float, float]:
         trials = last_m + self._speed_m + np.arange(-REACH_M, REACH_M + 1e-9, 0.005)
-        trials = np.clip(trials, HIGHEST_M - 0.05, LOWEST_M + 0.05)
+        trials = np.clip(trials, HIGHEST_M - 0.12, LOWEST_M + 0.05)
         assert self._picture is not None
+        trials = np.asarray(trials, dtype=np.float64)
         coarse = self._sample(smooth, trials) @ self._picture + EDGE_SHARE * self._edge_energy(smooth, trials)
         fine = trials[int(np.argmax(coarse))] + np.arange(-0.006, 0.0061, 0.001)
         pictures = self._sample(smooth, fine)
@@ -176,7 +191,7 @@ class PlateTracker:
         at = int(np.argmax(scores))
         position = float(fine[at])
         if 0 < at < len(fine) - 1:
-            left, mid, right = scores[at - 1:at + 2]
+            left, mid, right = scores[at - 1 : at + 2]
             bend = left - 2 * mid + right
             if bend < 0:
                 position += 0.001 * float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5))
@@ -192,7 +207,7 @@ class PlateTracker:
         if not SETTLED_FRAMES <= self._weighed <= FROZEN_AFTER or self._last_m is None:
             return
         here = len(OFFSETS_M) // 2
-        near = self._evidence[here - NEAR:here + NEAR + 1]
+        near = self._evidence[here - NEAR : here + NEAR + 1]
         best = here - NEAR + int(np.argmax(near))
         farthest = int(np.argmax(self._evidence))
         if self._weighed >= FAR_AFTER and self._evidence[farthest] > FAR_GAIN * near.max():
@@ -208,12 +223,14 @@ class PlateTracker:
         moved[inside] = self._evidence[source[inside]]
         self._evidence = moved
 
-    def _weigh_edges(self, smooth: Singles, carriage_m: float) -> None:
+    def _weigh_edges(self, smooth: Singles, carriage_m: float, feet_m: float | None) -> None:
         if self._weighed > FROZEN_AFTER or (self._frames > SETTLED_FRAMES and self._frames % 2):
             return
         trials = carriage_m + OFFSETS_M
         possible = (trials >= HIGHEST_M) & (trials <= LOWEST_M)
         energy = np.zeros(len(trials))
         energy[possible] = self._edge_energy(smooth, trials[possible])
+        if feet_m is not None:
+            energy *= 0.4 + 0.6 * np.exp(-0.5 * ((trials - feet_m) / (2 * FEET_SD_M)) ** 2)
         self._evidence = self._evidence + energy
         self._weighed += 1

@@ -20,7 +20,15 @@ from vision.cues import camera_cues
 from vision.figure import figure_places
 from vision.fit import LegFit, PoseFit, ShapeFit, Sights
 from vision.landmarks import Crop, Landmarks
-from vision.lifter import POSE_MEAN, SOLE_BEHIND_ANKLE_M, LegModel, knee_flexion_deg, valgus_deg
+from vision.lifter import (
+    POSE_MEAN,
+    POSE_SD,
+    POSE_SD_HIPS_UNSEEN,
+    SOLE_BEHIND_ANKLE_M,
+    LegModel,
+    knee_flexion_deg,
+    valgus_deg,
+)
 from vision.person import lifter_region_px, sits_on_machine
 from vision.plate import PlatePosition, PlateTracker
 from vision.sights import carriage_under_feet_m, landmark_bias_m, landmark_weight, leg_px
@@ -41,6 +49,8 @@ DARK_LEVEL: Final = 12.0
 """Mean grey level (0-255) below which nothing can be seen (ours)."""
 LOST_MATCH: Final = 0.35
 MOVED_AFTER_FRAMES: Final = 20
+SLIDE_SHARE: Final = 0.04
+"""How fast hips that stay forward are believed to sit there: half in 17 frames (a rounding is shorter)."""
 HIP_SEEN_FORWARD_M: Final = -0.005
 """MediaPipe's nearer hip of a lifter who sits right, forward of the calibrated seat."""
 STILL_M_S: Final = 0.03
@@ -77,16 +87,21 @@ class PostureEstimator:
         if not 1 <= len(calibrations) <= 2:
             raise ValueError(f"{len(calibrations)} calibrations: must be one or two, one to a camera")
         names = tuple(names) or tuple(c.view for c in calibrations)
-        self._cameras = [_Camera(n, c, PlateTracker(c), Window(c), landmark_weight(c)) for n, c in zip(names, calibrations, strict=True)]
+        self._cameras = [
+            _Camera(n, c, PlateTracker(c), Window(c), landmark_weight(c))
+            for n, c in zip(names, calibrations, strict=True)
+        ]
         biases = [landmark_bias_m(c) for c in calibrations]
         self._bias_m, self._slope_m = (np.array([b[i] for b in biases]) for i in (0, 1))
         self._model = LegModel(calibrations[0])
-        self._fit = LegFit(self._model, np.array([c.projection for c in calibrations]))
+        pose_sd = POSE_SD if any(c.view == "side" for c in calibrations) else POSE_SD_HIPS_UNSEEN
+        self._fit = LegFit(self._model, np.array([c.projection for c in calibrations]), pose_sd)
         self._seq = 0
         self._last_m, self._last_s, self._highest_m = 0.0, -1e9, 1e9
         self._last_person_s = -1e9
         self._shape = ShapeFit(self._fit, len(calibrations))
         self._pose: Floats = POSE_MEAN.copy()
+        self._usual: Floats = POSE_MEAN.copy()
 
     def region_px(self, camera: int) -> Crop | None:
         """Where in this camera's image the lifter can be: what to show the pose model."""
@@ -112,11 +127,12 @@ class PostureEstimator:
             self._shape.refine(self._bias_m, self._slope_m)
         fit = self._fit.fit_pose(self._shape.shape, self._pose, carriage_m, sights)
         self._pose = fit.pose
+        self._usual[:2] += SLIDE_SHARE * (fit.pose[:2] - self._usual[:2])
         return self._sample(t_s, seen, fit, carriage_m, carriage_error_m)
 
     def _forget(self) -> None:
         self._shape = ShapeFit(self._fit, len(self._cameras))
-        self._pose = POSE_MEAN.copy()
+        self._pose, self._usual = POSE_MEAN.copy(), POSE_MEAN.copy()
         self._highest_m = 1e9
 
     def _rests(self, t_s: float, carriage_m: float) -> bool:
@@ -132,7 +148,11 @@ class PostureEstimator:
             camera.condition, camera.position = "dark", None
             return
         seated = landmarks is not None and sits_on_machine(landmarks, camera.calibration)
-        feet_m = carriage_under_feet_m(self._model, camera.calibration, landmarks) if landmarks is not None and seated else None
+        feet_m = (
+            carriage_under_feet_m(self._model, camera.calibration, landmarks)
+            if landmarks is not None and seated
+            else None
+        )
         camera.position = camera.plate.update(image_bgr, feet_m)
         camera.unmatched = camera.unmatched + 1 if camera.position.match < LOST_MATCH else 0
         if landmarks is not None and seated:
@@ -158,13 +178,24 @@ class PostureEstimator:
         for i, camera in enumerate(self._cameras):
             if camera in seen and camera.px is not None:
                 px[i], weight[i] = camera.px, camera.weight
-        return Sights(px, weight, self._bias_m, self._slope_m)
+        return Sights(px, weight, self._bias_m, self._slope_m, self._usual)
 
     def _status(self, t_s: float) -> tuple[CameraStatus, ...]:
-        return tuple(CameraStatus(c.name, c.calibration.view, c.condition if t_s - c.t_s <= 1.0 else "lost",  # type: ignore[arg-type]  # a literal
-                                  0.0, 0, max(0.0, t_s - c.t_s)) for c in self._cameras)
+        return tuple(
+            CameraStatus(
+                c.name,
+                c.calibration.view,
+                c.condition if t_s - c.t_s <= 1.0 else "lost",  # type: ignore[arg-type]  # a literal
+                0.0,
+                0,
+                max(0.0, t_s - c.t_s),
+            )
+            for c in self._cameras
+        )
 
-    def _sample(self, t_s: float, seen: Sequence[_Camera], fit: PoseFit, carriage_m: float, carriage_error_m: float) -> PoseSample:
+    def _sample(
+        self, t_s: float, seen: Sequence[_Camera], fit: PoseFit, carriage_m: float, carriage_error_m: float
+    ) -> PoseSample:
         checks = tuple(dict.fromkeys(m for c in seen for m in CHECKS[c.calibration.view]))
         shape, joints = self._shape.shape, fit.joints
         flexion, valgus = knee_flexion_deg(joints), valgus_deg(joints)
@@ -182,13 +213,22 @@ class PostureEstimator:
         cues |= {"thigh_m": float(shape[0]), "shank_m": float(shape[1]), "miss": fit.miss}
         places = "foot_placement" in checks
         return PoseSample(
-            seq=self._seq, t_s=t_s, person=True, cameras=self._status(t_s), checks=checks,
-            knee_flexion_deg=_sided(flexion), hip_flexion_deg=_sided(hip_flexion),
+            seq=self._seq,
+            t_s=t_s,
+            person=True,
+            cameras=self._status(t_s),
+            checks=checks,
+            knee_flexion_deg=_sided(flexion),
+            hip_flexion_deg=_sided(hip_flexion),
             valgus_deg=_sided(valgus) if "valgus" in checks else Sided(),
-            hip_slide_m=cues["near_hip_forward"] - HIP_SEEN_FORWARD_M if "near_hip_forward" in cues and "hip_slide" in checks else None,
+            hip_slide_m=cues["near_hip_forward"] - HIP_SEEN_FORWARD_M
+            if "near_hip_forward" in cues and "hip_slide" in checks
+            else None,
             foot_placement=Sided(placement, placement) if places else Sided(),
-            stance_m=float(2 * shape[5]), carriage_m=carriage_m,
-            standard_error=self._errors(fit, carriage_error_m), cues=cues,
+            stance_m=float(2 * shape[5]),
+            carriage_m=carriage_m,
+            standard_error=self._errors(fit, carriage_error_m),
+            cues=cues,
             figure=figure_places(self._model, joints, trunk, carriage_m),
         )
 

@@ -41,7 +41,7 @@ def _legs(calibration: Calibration) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def landmark_bias_m(calibration: Calibration) -> tuple[Floats, Floats]:
-    """(2, 3, 3) twice: offset of each landmark from its joint at 50 degrees of knee flexion, and its change over 40 more."""
+    """(2, 3, 3) twice: offset of each landmark from its joint at 50 degrees of flexion, and its change over 40 more."""
     machine = calibration.machine
     out = np.zeros((2, 2, 3, 3))
     for side, (leg, sign) in enumerate(zip(_legs(calibration), (1.0, -1.0), strict=True)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,13 @@ from vision.landmarks import Landmarks
 Floats = NDArray[np.float64]
 
 TRUNK_TO_PAD_DEG: Final = 4.0
-"""The line from hips to shoulders leans off the pad by this, thicker below than above (rendered lifters: 3.8, sd 1.8)."""
+"""The line from hips to shoulders leans off the pad by this, being thicker below (rendered lifters: 3.8, sd 1.8)."""
 
 
 def pad_trunk(machine: Machine) -> Floats:
     """(3,) unit vector hips to shoulders of somebody leaning on the pad."""
     angle = math.radians(TRUNK_TO_PAD_DEG)
-    return cast(Floats, math.cos(angle) * machine.pad_up + math.sin(angle) * machine.pad_normal)
+    return math.cos(angle) * machine.pad_up + math.sin(angle) * machine.pad_normal
 
 
 def trunk_direction(seen: Sequence[tuple[Calibration, Landmarks]]) -> Floats:

@@ -55,7 +55,7 @@ def window_places_m(calibration: Calibration) -> Floats:
     if calibration.view == "side":
         up, off = np.linspace(*SIDE_UP_M, SIZE), np.linspace(*SIDE_OFF_M, SIZE)
         plane = (SIDE_PLANE_M if eye[0] > 0 else -SIDE_PLANE_M) * across
-        return cast(Floats, seat + plane + up[:, None, None] * machine.pad_up + off[None, :, None] * machine.pad_normal)
+        return seat + plane + up[:, None, None] * machine.pad_up + off[None, :, None] * machine.pad_normal
     centre = seat + FRONT_CENTRE_M[0] * machine.pad_normal + FRONT_CENTRE_M[1] * machine.pad_up
     sight = centre - eye
     upwards = np.cross(sight / np.linalg.norm(sight), across)

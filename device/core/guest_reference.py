@@ -23,6 +23,9 @@ class GuestReference:
         after = self
         if count < LEARNT_FRAMES:
             share = 1.0 / (count + 1)
-            means = {name: means.get(name, value) + share * (value - means.get(name, value)) for name, value in values.items()}
+            means = {
+                name: means.get(name, value) + share * (value - means.get(name, value))
+                for name, value in values.items()
+            }
             after = GuestReference({**self.stations, at: (count + 1, means)})
         return after, {name: value - means[name] for name, value in values.items() if name in means}

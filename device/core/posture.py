@@ -59,7 +59,9 @@ class NeutralProfile:
         """Raises NeutralError if the data are not a profile of this version."""
         try:
             if data["version"] != PROFILE_VERSION:
-                raise NeutralError(f"the stored neutral has version {data['version']!r}, wanted {PROFILE_VERSION}: enrol again")
+                raise NeutralError(
+                    f"the stored neutral has version {data['version']!r}, wanted {PROFILE_VERSION}: enrol again"
+                )
             curves = {str(name): Curve.from_list(values) for name, values in data["curves"].items()}
             return cls(curves, float(data["top_m"]), float(data["bottom_m"]))
         except (KeyError, TypeError, AttributeError, CurveError) as problem:
@@ -151,9 +153,7 @@ def heel_lift_deg(lift_m: float) -> float:
     return math.degrees(math.asin(max(-0.9, min(0.9, lift_m / ANKLE_TO_BALL_M))))
 
 
-def judge(
-    state: PostureState, sample: PoseSample, neutral: NeutralProfile | None
-) -> tuple[PostureState, Posture]:
+def judge(state: PostureState, sample: PoseSample, neutral: NeutralProfile | None) -> tuple[PostureState, Posture]:
     """One frame against the neutral; ``None`` = a guest, judged against the machine and their own first passes."""
     if not sample.person:
         return PostureState(guest=state.guest), Posture(carriage_m=sample.carriage_m)
@@ -189,24 +189,34 @@ def learn_neutral(samples: Sequence[PoseSample]) -> NeutralProfile:
     """The neutral from two clean, slow reps. Raises NeutralError with a sentence if they are unusable."""
     seen = [s for s in samples if s.person and s.carriage_m is not None]
     if len(seen) < MIN_FRAMES:
-        raise NeutralError(f"you were seen in {len(seen)} frames only, at least {MIN_FRAMES} are needed: sit back and repeat the two reps")
+        raise NeutralError(
+            f"you were seen in {len(seen)} frames only, at least {MIN_FRAMES} are needed: sit back and repeat the two reps"
+        )
     places = sorted(s.carriage_m for s in seen if s.carriage_m is not None)
     low, high = places[len(places) // 50], places[-1 - len(places) // 50]
     if high - low < MIN_TRAVEL_M:
-        raise NeutralError(f"the carriage moved {100 * (high - low):.0f} cm, at least {100 * MIN_TRAVEL_M:.0f} cm are needed: repeat the two reps, a little deeper")
+        raise NeutralError(
+            f"the carriage moved {100 * (high - low):.0f} cm, at least {100 * MIN_TRAVEL_M:.0f} cm are needed: repeat the two reps, a little deeper"
+        )
     columns: dict[str, list[tuple[float, float]]] = {}
     for sample in seen:
         for name, value in _learnable(sample).items():
             columns.setdefault(name, []).append((sample.carriage_m or 0.0, value))
-    curves = {name: fit_curve(points, low, high, CURVE_DEGREES.get(name, DEGREE))
-              for name, points in columns.items() if len(points) >= MIN_FRAMES}
+    curves = {
+        name: fit_curve(points, low, high, CURVE_DEGREES.get(name, DEGREE))
+        for name, points in columns.items()
+        if len(points) >= MIN_FRAMES
+    }
     return NeutralProfile(curves, low, high)
 
 
 def _learnable(sample: PoseSample) -> dict[str, float]:
     out = dict(sample.cues)
-    for name, value in (("knee_flexion_left_deg", sample.knee_flexion_deg.left), ("knee_flexion_right_deg", sample.knee_flexion_deg.right),
-                        ("hip_slide_m", sample.hip_slide_m)):
+    for name, value in (
+        ("knee_flexion_left_deg", sample.knee_flexion_deg.left),
+        ("knee_flexion_right_deg", sample.knee_flexion_deg.right),
+        ("hip_slide_m", sample.hip_slide_m),
+    ):
         if value is not None:
             out[name] = value
     return out
