@@ -120,7 +120,7 @@ def test_a_fault_that_grows_becomes_urgent_and_stays_so_until_it_ends() -> None:
 
 
 def test_a_guest_gets_wider_limits_except_for_locked_knees() -> None:
-    measures: dict[str, Any] = {"valgus_left": from_depth(0.5, 8.5)}
+    measures: dict[str, Any] = {"valgus_left": from_depth(0.5, 7.5)}
     assert Story(measures=measures).wait(1).rep().stop().alert_kinds == ["knee_valgus"]
     assert Story(measures=measures, enrolled=False).wait(1).rep().stop().alert_kinds == []
     locked: dict[str, Any] = {"knee": lambda depth: 4.0 + 80.0 * depth}
@@ -144,7 +144,7 @@ def test_patience_is_kept_in_seconds_whatever_the_frame_rate(fps: float) -> None
         onsets.append(record.t_start_s)
     true_onset_s = 101.0 + 0.6
     assert len(onsets) == 1
-    assert 0.1 <= onsets[0] - true_onset_s <= 0.1 + 2 / fps + 0.01
+    assert 0.05 <= onsets[0] - true_onset_s <= 0.05 + 2 / fps + 0.01
 
 
 def test_an_unknown_measure_never_starts_a_fault_and_ends_it_when_stale() -> None:
@@ -286,9 +286,9 @@ def test_hysteresis_holds_for_any_course_of_a_measure(track: list[float | None])
             if value is not None and value < 4.0:
                 assert not active
                 reached = False
-            reached = reached or (value is not None and value >= 7.0)
+            reached = reached or (value is not None and value >= 6.0)
             assert reached or not active
         told.measures["valgus_left"] = 0.0
         told.wait(0.2).stop()
         assert all(alert.t_end_s is not None and alert.t_end_s >= alert.t_start_s for alert in told.alerts)
-        assert all(alert.peak >= 7.0 for alert in told.alerts)
+        assert all(alert.peak >= 6.0 for alert in told.alerts)

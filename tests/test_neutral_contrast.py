@@ -11,28 +11,28 @@ from hypothesis import strategies as st
 
 from device.core.neutral_curve import Curve, CurveError, fit_curve
 from device.core.posture import NeutralError, NeutralProfile, PostureState, judge, learn_neutral
-from device.messages import PoseSample, Sided
+from device.messages import Measure, PoseSample, Sided
 
-CHECKS = ("knee_flexion", "valgus", "lumbar_flexion", "hip_slide", "foot_placement", "heel_lift", "carriage")
+CHECKS: tuple[Measure, ...] = ("knee_flexion", "valgus", "lumbar_flexion", "hip_slide", "foot_placement", "heel_lift", "carriage")
 
 
 def cues_at(depth: float, rounding: float = 0.0, caving_left: float = 0.0, offset: float = 0.0) -> dict[str, float]:
     """Cues of a lifter with a personal offset and drift, and faults in degrees."""
     return {
-        "lumbar_seen_deg": 3.0 * offset + 2.0 * depth + rounding,
-        "near_hip_up": 0.02, "near_hip_off": 0.03 + 0.01 * depth, "near_hip_forward": 0.02,
-        "near_knee_up": 0.1, "near_knee_off": 0.2 + 0.3 * depth,
-        "near_shoulder_up": 0.5, "near_shoulder_off": 0.1,
-        "near_ankle_up": 0.1, "near_ankle_off": 0.5 - 0.3 * depth, "near_ankle_lift": 0.08,
-        "valgus_left_seen_deg": -2.0 * depth + offset + caving_left, "valgus_right_seen_deg": -2.0 * depth - offset,
-        "hip_left_x": 0.11, "hip_right_x": -0.11, "knee_left_x": 0.15, "knee_right_x": -0.15,
-        "hip_left_up": 0.0, "hip_right_up": 0.0, "knee_left_up": 0.2, "knee_right_up": 0.2,
-    }  # fmt: skip
+        "lumbar_seen": 3.0 * offset + 2.0 * depth + rounding,
+        "lumbar_seen_bent": 0.5 * offset,
+        "valgus_left_seen": -2.0 * depth + offset + caving_left,
+        "valgus_left_seen_bent": 0.0,
+        "valgus_right_seen": -2.0 * depth - offset,
+        "valgus_right_seen_bent": 0.0,
+        "near_hip_forward": 0.02,
+        "near_ankle_lift": 0.08,
+    }
 
 
 def sample(t_s: float, depth: float, **faults: float) -> PoseSample:
     return PoseSample(
-        seq=round(100 * t_s), t_s=t_s, person=True, cameras=(), checks=CHECKS,  # type: ignore[arg-type]  # literals
+        seq=round(100 * t_s), t_s=t_s, person=True, cameras=(), checks=CHECKS,  # type: ignore[arg-type]
         knee_flexion_deg=Sided(15.0 + 75.0 * depth, 15.0 + 75.0 * depth), carriage_m=0.02 + 0.3 * depth, hip_slide_m=0.0,
         foot_placement=Sided(0.5, 0.5), valgus_deg=Sided(0.0, 0.0), cues=cues_at(depth, **faults),
     )  # fmt: skip
@@ -119,7 +119,7 @@ def test_a_cubic_is_found_again(coefficients: tuple[float, float, float, float],
     places = [0.4 * i / 80 for i in range(81)]
     found = fit_curve([(x, true.at(x)) for x in places], 0.0, 0.4)
     inside = min(max(at_m, 0.0), 0.4)
-    assert found.at(inside) == pytest.approx(true.at(inside), abs=0.15)
+    assert found.at(inside) == pytest.approx(true.at(inside), abs=0.35)
 
 
 def test_numbers_that_are_no_curve_are_refused() -> None:

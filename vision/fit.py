@@ -63,7 +63,7 @@ class LegFit:
     """Fits ``LegModel`` as seen by fixed cameras."""
 
     def __init__(self, model: LegModel, projections: Floats, pose_sd: Floats = POSE_SD) -> None:
-        """``projections`` (cameras, 3, 4): machine metres to homogeneous pixels. ``pose_sd`` (4,): prior of the pose."""
+        """``projections`` (cameras, 3, 4): machine metres to pixels. ``pose_sd`` (4,): prior of the pose."""
         self.model = model
         self._pose_sd = pose_sd
         self._projections = projections
@@ -137,7 +137,7 @@ class ShapeFit:
         self.frames += 1
 
     def rest_at(self, carriage_m: float) -> None:
-        """The lifter rests at the top here. Only the first such frames count: who locks the knees later rests higher."""
+        """The lifter rests at the top. Only the first such frames count: who locks the knees later rests higher."""
         if self._rested < TOP_FRAMES:
             self._rested += 1
             before = carriage_m if self._top_m is None else self._top_m

@@ -87,7 +87,7 @@ class PlateTracker:
         self._weighed = 0
 
     def update(self, image_bgr: NDArray[np.uint8], feet_m: float | None = None) -> PlatePosition:
-        """The carriage in this frame. ``feet_m``: where the lifter's feet place it, if seen; helps at the start only."""
+        """The carriage in this frame. ``feet_m``: where the lifter's feet place it, if seen; helps at the start."""
         gray = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY)
         smooth = cv2.GaussianBlur(gray, (0, 0), 1.0).astype(np.float32)
         if self._last_m is None or self._picture is None:
@@ -171,7 +171,7 @@ class PlateTracker:
         return cast(Floats, np.abs(stretches).mean(axis=1).astype(np.float64))
 
     def _find(self, smooth: Singles, feet_m: float | None) -> float:
-        """Where the edges show best. The carriage stands at its rest more often than anywhere else, and under the feet."""
+        """Where the edges show best. The carriage mostly starts near its rest, and is under the feet."""
         trials = np.arange(HIGHEST_M, LOWEST_M, EDGE_STEP_M)
         likely = 1.0 - 0.4 * np.minimum(np.abs(trials) / 0.15, 1.0)
         if feet_m is not None:
@@ -226,7 +226,7 @@ class PlateTracker:
     def _weigh_edges(self, smooth: Singles, carriage_m: float, feet_m: float | None) -> None:
         if self._weighed > FROZEN_AFTER or (self._frames > SETTLED_FRAMES and self._frames % 2):
             return
-        trials = carriage_m + OFFSETS_M
+        trials = np.asarray(carriage_m + OFFSETS_M, dtype=np.float64)
         possible = (trials >= HIGHEST_M) & (trials <= LOWEST_M)
         energy = np.zeros(len(trials))
         energy[possible] = self._edge_energy(smooth, trials[possible])

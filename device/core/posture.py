@@ -190,13 +190,15 @@ def learn_neutral(samples: Sequence[PoseSample]) -> NeutralProfile:
     seen = [s for s in samples if s.person and s.carriage_m is not None]
     if len(seen) < MIN_FRAMES:
         raise NeutralError(
-            f"you were seen in {len(seen)} frames only, at least {MIN_FRAMES} are needed: sit back and repeat the two reps"
+            f"you were seen in {len(seen)} frames only, at least {MIN_FRAMES} are needed:"
+            " sit back and repeat the two reps"
         )
     places = sorted(s.carriage_m for s in seen if s.carriage_m is not None)
     low, high = places[len(places) // 50], places[-1 - len(places) // 50]
     if high - low < MIN_TRAVEL_M:
         raise NeutralError(
-            f"the carriage moved {100 * (high - low):.0f} cm, at least {100 * MIN_TRAVEL_M:.0f} cm are needed: repeat the two reps, a little deeper"
+            f"the carriage moved {100 * (high - low):.0f} cm, at least {100 * MIN_TRAVEL_M:.0f} cm are needed:"
+            " repeat the two reps, a little deeper"
         )
     columns: dict[str, list[tuple[float, float]]] = {}
     for sample in seen:
