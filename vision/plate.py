@@ -76,10 +76,13 @@ class PlateTracker:
         self._centre = np.mean(corners, axis=0)
         self._half_w, self._half_h = machine.plate_width_m / 2, machine.plate_height_m / 2
         self._across = np.array([1.0, 0.0, 0.0])
-        self._grid = self._plate_points(np.linspace(-1.08, 1.08, GRID[1]), np.linspace(-1.08, 1.08, GRID[0]))
-        self._edge_points, self._edge_normals = self._edges()
+        self._rail_image = (calibration.projection[:, :3] @ machine.rail).astype(np.float32)
+        across, up = np.linspace(-1.08, 1.08, GRID[1]), np.linspace(-1.08, 1.08, GRID[0])
+        self._grid = self._image_of(self._plate_points(across, up))
+        edges, outwards = self._edges()
+        self._inner = self._image_of(edges - HALF_GAP_M * outwards)
+        self._outer = self._image_of(edges + HALF_GAP_M * outwards)
         self._picture: Singles | None = None
-        self._anchor_m = 0.0
         self._evidence = np.zeros(len(OFFSETS_M))
         self._last_m: float | None = None
         self._speed_m = 0.0
@@ -143,14 +146,23 @@ class PlateTracker:
                 outwards.append(np.tile(outward, (len(along), 1)))
         return np.concatenate(points), np.concatenate(outwards)
 
-    def _shifted(self, places: Floats, carriage_m: Floats) -> Floats:
-        """(trials, n, 2) pixels of plate points at trial carriage positions."""
-        return self._calibration.project(places[None] - carriage_m[:, None, None] * self._calibration.machine.rail)
+    def _seen_at(self, smooth: Singles, image: Singles, carriage_m: Floats) -> Singles:
+        """(trials, n) brightness at plate points (``image``, see ``_image_of``) at trial carriage positions.
+
+        Moving along the rail adds one constant to a point's homogeneous pixel.
+        """
+        moved = image[:, None, :] - carriage_m.astype(np.float32)[None, :, None] * self._rail_image[:, None, None]
+        x, y = moved[0] / moved[2], moved[1] / moved[2]
+        return cast(Singles, cv2.remap(smooth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+    def _image_of(self, places: Floats) -> Singles:
+        """(3, n) homogeneous pixels of places (n, 3) with the carriage at rest."""
+        matrix = self._calibration.projection
+        return (matrix[:, :3] @ places.T + matrix[:, 3:]).astype(np.float32)
 
     def _sample(self, smooth: Singles, carriage_m: Floats) -> Singles:
         """(trials, n) normalised pictures on the grid that is pinned to the plate."""
-        px = self._shifted(self._grid, carriage_m).astype(np.float32)
-        seen = cv2.remap(smooth, px[..., 0], px[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        seen = self._seen_at(smooth, self._grid, carriage_m)
         seen = seen - seen.mean(axis=1, keepdims=True)
         return cast(Singles, seen / (np.linalg.norm(seen, axis=1, keepdims=True) + 1e-3))
 
@@ -160,12 +172,7 @@ class PlateTracker:
         The signed contrast is averaged over short stretches, so that texture cancels and an edge adds up;
         strong contrast saturates, so that a lamp does not outvote a dark plate on a dark floor.
         """
-        places, step = self._edge_points, HALF_GAP_M * self._edge_normals
-        inner = self._shifted(places - step, carriage_m).astype(np.float32)
-        outer = self._shifted(places + step, carriage_m).astype(np.float32)
-        a = cv2.remap(smooth, inner[..., 0], inner[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        b = cv2.remap(smooth, outer[..., 0], outer[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        contrast = a - b
+        contrast = self._seen_at(smooth, self._inner, carriage_m) - self._seen_at(smooth, self._outer, carriage_m)
         contrast /= np.abs(contrast) + HALF_CONTRAST
         stretches = contrast.reshape(len(carriage_m), -1, STRETCH).mean(axis=2)
         return cast(Floats, np.abs(stretches).mean(axis=1).astype(np.float64))
