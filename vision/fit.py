@@ -68,7 +68,7 @@ class LegFit:
         self._pose_sd = pose_sd
         self._projections = projections
 
-    def residuals(self, shape: Floats, pose: Floats, carriage_m: Floats, sights: Sights) -> Floats:
+    def residuals(self, shape: Floats, pose: Floats, carriage_m: Floats, sights: Sights, trial_axis: int) -> Floats:
         """(..., r): image (pixels / sd, Huber), straight-leg limit, pose prior."""
         joints = self.model.joints(shape, pose, carriage_m)
         flexion = knee_flexion_deg(joints)
@@ -77,7 +77,8 @@ class LegFit:
         seen = np.einsum("kij,...ksnj->...ksni", self._projections[:, :, :3], places)
         seen = seen + self._projections[:, None, None, :, 3]
         miss = (seen[..., :2] / np.maximum(seen[..., 2:], 1e-3) - sights.px) * sights.weight[..., None]
-        far = np.sqrt(np.sum(miss**2, axis=-1, keepdims=True))
+        # The first trial's distances weigh all trials alike: a weight that moved with the trial would bend the slopes.
+        far = np.sqrt(np.sum(np.take(miss, [0], axis=trial_axis) ** 2, axis=-1, keepdims=True))
         miss = miss * np.sqrt(np.minimum(1.0, HUBER / np.maximum(far, 1e-9)))
         image = miss.reshape(*miss.shape[:-4], -1)
         prior = (pose - sights.pose_mean) / self._pose_sd
@@ -91,7 +92,7 @@ class LegFit:
         hessian = np.eye(4)
         for _ in range(rounds):
             trials = np.concatenate([pose[None], pose + np.diag(_POSE_STEP)])
-            values = self.residuals(shape, trials, carriage, sights)
+            values = self.residuals(shape, trials, carriage, sights, 0)
             jacobian = ((values[1:] - values[0]) / _POSE_STEP[:, None]).T
             hessian = jacobian.T @ jacobian + 1e-6 * np.eye(4)
             step = np.linalg.solve(hessian, jacobian.T @ values[0])
@@ -154,7 +155,7 @@ class ShapeFit:
         trial_poses[:, 1:5] += np.diag(_POSE_STEP)
         trial_shapes = np.tile(shape, (13, 1))
         trial_shapes[5:] += _SHAPE_STEP * np.eye(8)
-        values = self._fit.residuals(trial_shapes[None], trial_poses, self._carriage[used][:, None], sights)
+        values = self._fit.residuals(trial_shapes[None], trial_poses, self._carriage[used][:, None], sights, 1)
         base = values[:, 0]
         by_pose = np.moveaxis((values[:, 1:5] - base[:, None]) / _POSE_STEP[:, None], 1, 2)
         by_shape = np.moveaxis((values[:, 5:] - base[:, None]) / _SHAPE_STEP, 1, 2)

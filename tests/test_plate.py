@@ -1,0 +1,62 @@
+"""The footplate, followed through pictures drawn to the calibration."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from seen_machine import SIZE, machine_places, make_machine, seen_from
+
+from vision.calibration import Calibration
+from vision.plate import PlateTracker
+
+TRAVEL_M = 0.15 - 0.15 * np.cos(np.linspace(0.0, 2.0 * np.pi, 40))
+
+
+def drawn(calibration: Calibration, carriage_m: float) -> NDArray[np.uint8]:
+    """A cluttered room with the plate as a lit board, pattern and all, where the carriage is."""
+    clutter = np.random.default_rng(3).integers(60, 110, (12, 16, 3)).astype(np.uint8)
+    image = cv2.resize(clutter, SIZE, interpolation=cv2.INTER_NEAREST)
+    places = machine_places(calibration.machine)
+    corners = [places[f"plate_{n}"] for n in ("top_left", "top_right", "bottom_right", "bottom_left")]
+    seen_from_beyond = (calibration.eye - corners[0]) @ calibration.machine.plate_normal > 0
+    faces = ((0.0, 150), (0.024, 205)) if seen_from_beyond else ((0.024, 150), (0.0, 205))
+    for depth_m, shade in faces:
+        shift = depth_m * calibration.machine.plate_normal - carriage_m * calibration.machine.rail
+        quad = calibration.project(np.array(corners) + shift)
+        cv2.fillConvexPoly(image, np.round(quad * 16).astype(np.int32), (shade, shade, shade), cv2.LINE_AA, 4)
+    middle = calibration.project(np.mean(corners, axis=0) - carriage_m * calibration.machine.rail)
+    cv2.circle(image, (round(float(middle[0])), round(float(middle[1]))), 9, (40, 40, 160), -1, cv2.LINE_AA)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), 0.7), dtype=np.uint8)
+
+
+def followed(calibration: Calibration, travel_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    tracker = PlateTracker(calibration)
+    return np.array([tracker.update(drawn(calibration, float(c))).carriage_m for c in travel_m])
+
+
+@pytest.mark.parametrize("eye", [(1.6, -1.9, 1.5), (-1.5, 1.2, 1.8), (0.2, -1.4, 2.7)])
+def test_the_carriage_is_followed_to_a_centimetre_from_any_side(eye: tuple[float, float, float]) -> None:
+    calibration = seen_from(make_machine(), np.array(eye), "oblique")
+    seen = followed(calibration, TRAVEL_M)
+    assert np.abs(seen - TRAVEL_M).mean() < 0.010
+    assert np.polyfit(TRAVEL_M, seen, 1)[0] == pytest.approx(1.0, abs=0.06)
+
+
+def test_a_set_may_begin_with_the_carriage_lowered() -> None:
+    calibration = seen_from(make_machine(), np.array([1.6, -1.9, 1.5]), "oblique")
+    travel = TRAVEL_M[10:]
+    assert np.abs(followed(calibration, travel) - travel)[10:].mean() < 0.012
+
+
+def test_a_picture_without_the_plate_is_not_a_good_match() -> None:
+    calibration = seen_from(make_machine(), np.array([1.6, -1.9, 1.5]), "oblique")
+    tracker = PlateTracker(calibration)
+    for carriage_m in TRAVEL_M[:10]:
+        good = tracker.update(drawn(calibration, float(carriage_m)))
+    other = np.random.default_rng(5).integers(0, 255, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
+    bad = tracker.update(other)
+    assert good.match > 0.9
+    assert bad.match < 0.6
+    assert bad.standard_error_m > good.standard_error_m
