@@ -241,7 +241,7 @@ MOCK = '[pins]\nfactory = "mock"\n[simulation]\nscenario = "clean"\n'
     [
         (
             "[faults.back_rounding_deg]\nrelease = 9",
-            "2: faults.back_rounding_deg.release = 9: must be below faults.back_rounding_deg.onset = 8, "
+            "2: faults.back_rounding_deg.release = 9: must be below faults.back_rounding_deg.onset = 9, "
             "at least 0 (degrees)",
         ),
         (
