@@ -2,7 +2,7 @@
 
 MediaPipe's landmarks lie off the joints by centimetres, the same way for everybody seen from the same
 side. ``landmark_model.json`` holds that offset and its spread by view, by nearer or farther leg and by
-joint; ``vision/training/landmark_bias.py`` makes it from clips with known joints.
+joint: means over rendered clips with known joints, worked out by hand so far (docs/accuracy.md).
 """
 
 from __future__ import annotations

@@ -24,17 +24,19 @@ MIN_FRAMES = 20
 MIN_TRAVEL_M = 0.12
 READINGS = ("lumbar", "valgus_left", "valgus_right")
 NEUTRAL_DEG = {"lumbar": 0.5, "valgus_left": -1.2, "valgus_right": -1.2}
-"""Mean of a clean rep of the rendered lifters."""
+"""About the middle of what the renderer gives clean reps; assumed, not measured."""
 GAINS = {"lumbar": 1.25, "valgus_left": 1.0, "valgus_right": 1.0}
-"""What the readings show of the truth, undone (docs/accuracy.md)."""
+"""What the readings show of the truth, undone; the lumbar one chosen on the given clips (docs/accuracy.md)."""
 OUTLINE_SHARE = 0.3
 """Of the lifter's outline (``vision.silhouette``) in the lumbar reading: it errs elsewhere than the window does."""
 CURVE_DEGREES = {"lumbar_outline": 5}
 """Of the neutral's curves where a cubic will not do; the outline bends sharply where thigh meets belly."""
+# Typical errors on the given clips, not worked out frame by frame.
 STANDARD_ERRORS = {"valgus_left_deg": 1.5, "valgus_right_deg": 1.5, "lumbar_flexion_deg": 3.0}
 GUEST_FLOOR_DEG = -4.0
 FRONT_LEAST_FLEXION_DEG = 9.0
 ANKLE_TO_BALL_M = 0.13
+"""Assumed; heel lift has not been compared with truth."""
 
 
 class NeutralError(ValueError):

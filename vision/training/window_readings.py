@@ -6,6 +6,9 @@ A FOLDER holds NAME.mp4, NAME.neutral.mp4, NAME.calibration.toml, NAME.truth.jso
 Every frame is set against the same lifter's clean frame at the nearest carriage position, and the
 difference of features is mapped to the difference of truth: ridge, in two parts, one constant and one in
 proportion to how far the knees are bent. Done once, on a computer; nothing of it runs on the machine.
+
+The weights that are shipped came from a forerunner of this script, which paired frames by the tracked
+carriage and used stills of some 340 lifters besides; this one has not yet been run to replace them.
 """
 
 from __future__ import annotations
