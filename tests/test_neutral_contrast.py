@@ -13,7 +13,9 @@ from device.core.neutral_curve import Curve, CurveError, fit_curve
 from device.core.posture import NeutralError, NeutralProfile, PostureState, judge, learn_neutral
 from device.messages import Measure, PoseSample, Sided
 
-CHECKS: tuple[Measure, ...] = ("knee_flexion", "valgus", "lumbar_flexion", "hip_slide", "foot_placement", "heel_lift", "carriage")
+CHECKS: tuple[Measure, ...] = (
+    "knee_flexion", "valgus", "lumbar_flexion", "hip_slide", "foot_placement", "heel_lift", "carriage"
+)  # fmt: skip
 
 
 def cues_at(depth: float, rounding: float = 0.0, caving_left: float = 0.0, offset: float = 0.0) -> dict[str, float]:
@@ -33,7 +35,8 @@ def cues_at(depth: float, rounding: float = 0.0, caving_left: float = 0.0, offse
 def sample(t_s: float, depth: float, **faults: float) -> PoseSample:
     return PoseSample(
         seq=round(100 * t_s), t_s=t_s, person=True, cameras=(), checks=CHECKS,  # type: ignore[arg-type]
-        knee_flexion_deg=Sided(15.0 + 75.0 * depth, 15.0 + 75.0 * depth), carriage_m=0.02 + 0.3 * depth, hip_slide_m=0.0,
+        knee_flexion_deg=Sided(15.0 + 75.0 * depth, 15.0 + 75.0 * depth), carriage_m=0.02 + 0.3 * depth,
+        hip_slide_m=0.0,
         foot_placement=Sided(0.5, 0.5), valgus_deg=Sided(0.0, 0.0), cues=cues_at(depth, **faults),
     )  # fmt: skip
 

@@ -86,7 +86,8 @@ class LatestSlots(Generic[Item]):
 class CameraThreads:
     """Captures and detects for one camera until closed; opens a failed source again every second.
 
-    `crop` is the part of the picture where the machine is. `lossless` is for measuring on a file: each frame is waited for, none is dropped.
+    `crop` is the part of the picture where the machine is. `lossless` is for measuring on a file: each
+    frame is waited for, none is dropped.
     """
 
     def __init__(
