@@ -47,12 +47,6 @@ def test_the_region_holds_the_lifter_and_lies_in_the_image() -> None:
     assert crop.accepts is not None and crop.accepts(lifter())
 
 
-def test_mirroring_twice_gives_the_same_landmarks() -> None:
-    landmarks = lifter()
-    assert landmarks.mirrored().mirrored().px == pytest.approx(landmarks.px)
-    assert landmarks.mirrored().px[23] == pytest.approx(landmarks.px[24])
-
-
 def test_samples_count_up_and_say_what_the_view_can_check() -> None:
     estimator = PostureEstimator([SIDE])
     first = estimator.update(0, 1.0, GRAY, lifter())

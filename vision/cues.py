@@ -35,6 +35,11 @@ _LEFT: Final = {"hip": LEFT_HIP, "knee": LEFT_KNEE, "ankle": LEFT_ANKLE, "should
 _RIGHT: Final = {"hip": RIGHT_HIP, "knee": RIGHT_KNEE, "ankle": RIGHT_ANKLE, "shoulder": RIGHT_SHOULDER}
 
 
+def uses_mask(calibration: Calibration) -> bool:
+    """True where this camera's person mask enters the measures; elsewhere none need be made."""
+    return calibration.view == "side"
+
+
 def camera_cues(
     calibration: Calibration, landmarks: Landmarks, joints: Joints, plate_centre: Floats
 ) -> dict[str, float]:
@@ -65,7 +70,7 @@ def _sagittal(calibration: Calibration, landmarks: Landmarks, plate_centre: Floa
             out["near_hip_forward"] = float((place - seat) @ machine.seat_forward)
         if name == "ankle":
             out["near_ankle_lift"] = float((plate_centre - place) @ machine.plate_normal)
-    if calibration.view == "side" and landmarks.mask is not None:
+    if uses_mask(calibration) and landmarks.mask is not None:
         out["lumbar_outline"] = silhouette_back_deg(calibration, landmarks.mask)
     return out
 

@@ -25,43 +25,6 @@ NOSE, LEFT_EAR, RIGHT_EAR = 0, 7, 8
 LEFT_SHOULDER, RIGHT_SHOULDER = 11, 12
 LEFT_HIP, RIGHT_HIP, LEFT_KNEE, RIGHT_KNEE, LEFT_ANKLE, RIGHT_ANKLE = 23, 24, 25, 26, 27, 28
 LEFT_HEEL, RIGHT_HEEL, LEFT_TOE, RIGHT_TOE = 29, 30, 31, 32
-MIRRORED: Final = (
-    0,
-    4,
-    5,
-    6,
-    1,
-    2,
-    3,
-    8,
-    7,
-    10,
-    9,
-    12,
-    11,
-    14,
-    13,
-    16,
-    15,
-    18,
-    17,
-    20,
-    19,
-    22,
-    21,
-    24,
-    23,
-    26,
-    25,
-    28,
-    27,
-    30,
-    29,
-    32,
-    31,
-)
-"""Index of each landmark's twin on the other side of the body."""
-
 
 STRIKES: Final = 2
 """Frames in a row with nobody or somebody else found, after which the search starts anew."""
@@ -87,11 +50,6 @@ class Landmarks:
     """(33, 3) metres, camera-aligned axes, origin between the hips."""
     mask: NDArray[np.float32] | None = None
     """(rows, MASK_COLUMNS) over the whole image: how far each cell shows this person, 0..1. None: not asked for."""
-
-    def mirrored(self) -> Landmarks:
-        """Left and right names exchanged; places unchanged."""
-        order = list(MIRRORED)
-        return Landmarks(self.px[order], self.visibility[order], self.world_m[order], self.mask)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,11 +89,12 @@ class PoseModel:
     """PoseLandmarker as a context manager.
 
     Timestamps must increase; one that does not is moved to a millisecond after the last, so a clock
-    that stutters cannot stop the check. Raises PoseModelError if the model file or the library is unusable.
+    that stutters cannot stop the check. ``masks`` asks for ``Landmarks.mask`` too, which costs about 2 ms a frame and
+    only the side camera's measures use. Raises PoseModelError if the model file or the library is unusable.
     """
 
-    def __init__(self, model_path: Path) -> None:
-        self._path = Path(model_path)
+    def __init__(self, model_path: Path, masks: bool = True) -> None:
+        self._path, self._masks = Path(model_path), masks
         self._landmarker: Any = None
         self._mediapipe: Any = None
         self._last_ms = -1
@@ -159,7 +118,7 @@ class PoseModel:
             base_options=BaseOptions(model_asset_buffer=self._path.read_bytes()),
             running_mode=vision.RunningMode.VIDEO,
             num_poses=1,
-            output_segmentation_masks=True,
+            output_segmentation_masks=self._masks,
         )
         try:
             self._landmarker = vision.PoseLandmarker.create_from_options(options)

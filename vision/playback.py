@@ -40,8 +40,8 @@ class Moment:
 class _Camera:
     """Reads one clip and finds landmarks on a thread of its own, so that two cameras use two cores."""
 
-    def __init__(self, camera: int, path: Path, model_path: Path, crop: Crop | None, max_fps: float | None) -> None:
-        self._camera, self._model_path, self._crop = camera, model_path, crop
+    def __init__(self, camera: int, path: Path, model: PoseModel, crop: Crop | None, max_fps: float | None) -> None:
+        self._camera, self._model, self._crop = camera, model, crop
         self._reader = ClipReader(path)
         self.frame_count = self._reader.frame_count
         self._min_step_s = 1.0 / max_fps if max_fps else 0.0
@@ -52,7 +52,7 @@ class _Camera:
 
     def _work(self) -> None:
         try:
-            with PoseModel(self._model_path) as model:
+            with self._model as model:
                 self._detect_all(model)
         except Exception as error:  # noqa: BLE001  # whatever it is: handed to the caller, who raises it
             self._queue.put(error)
@@ -106,7 +106,8 @@ class Playback:
         self._cameras: list[_Camera] = []
         try:
             for index, (path, model_path) in enumerate(zip(clips, model_paths, strict=True)):
-                self._cameras.append(_Camera(index, path, model_path, estimator.region_px(index), max_fps))
+                model = PoseModel(model_path, masks=estimator.uses_mask(index))
+                self._cameras.append(_Camera(index, path, model, estimator.region_px(index), max_fps))
         except BaseException:
             self.close()
             raise

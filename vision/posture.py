@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from device.messages import CameraStatus, Measure, PoseSample, Sided
 from vision.calibration import Calibration
-from vision.cues import camera_cues
+from vision.cues import camera_cues, uses_mask
 from vision.figure import figure_places
 from vision.fit import LegFit, PoseFit, ShapeFit, Sights
 from vision.landmarks import Crop, Landmarks
@@ -102,6 +102,10 @@ class PostureEstimator:
         self._shape = ShapeFit(self._fit, len(calibrations))
         self._pose: Floats = POSE_MEAN.copy()
         self._usual: Floats = POSE_MEAN.copy()
+
+    def uses_mask(self, camera: int) -> bool:
+        """Whether this camera's landmarks should carry the person mask."""
+        return uses_mask(self._cameras[camera].calibration)
 
     def region_px(self, camera: int) -> Crop | None:
         """Where in this camera's image the lifter can be: what to show the pose model."""

@@ -24,6 +24,7 @@ from device.scenario_clock import ScenarioClock
 from vision.calibration import Calibration, CalibrationError, load_calibration
 from vision.capture import CameraThreads, Detection, LatestSlots, close_all
 from vision.clip import ClipSource
+from vision.cues import uses_mask
 from vision.frames import FrameSource, Image, SourceError
 from vision.landmarks import Crop, PoseModel
 from vision.model import model_path, verify
@@ -138,11 +139,15 @@ def calibrations(cameras: Sequence[Camera]) -> list[Calibration | None]:
 
 
 class Vision:
-    """Composes the process: a thread pair per camera, one fit, one publisher."""
+    """Composes the process: a thread pair per camera, one fit, one publisher.
+
+    `known` and `models` belong to the configuration's cameras, in their order.
+    """
 
     def __init__(
         self,
         config: Config,
+        known: Sequence[Calibration | None],
         models: Sequence[PoseModel],
         publish: Callable[[PoseSample], None],
         clock: Callable[[], float] = time.monotonic,
@@ -150,7 +155,6 @@ class Vision:
         lossless: bool = False,
     ) -> None:
         self._publish, self._clock = publish, clock
-        known = calibrations(config.cameras)
         self._fit_index = {
             camera: index for index, camera in enumerate(i for i, c in enumerate(known) if c is not None)
         }
@@ -241,8 +245,12 @@ def run(config: Config, stop: threading.Event) -> None:
     publisher = Publisher(config.paths.runtime_dir, "pose")
     with contextlib.ExitStack() as stack:
         stack.callback(publisher.close)
-        models = [stack.enter_context(PoseModel(model_file(config, camera))) for camera in config.cameras]
-        Vision(config, models, publisher.send).run(stop)
+        known = calibrations(config.cameras)
+        models = [
+            stack.enter_context(PoseModel(model_file(config, camera), masks=c is not None and uses_mask(c)))
+            for camera, c in zip(config.cameras, known, strict=True)
+        ]
+        Vision(config, known, models, publisher.send).run(stop)
 
 
 def model_file(config: Config, camera: Camera) -> Path:

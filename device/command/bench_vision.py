@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import statistics
 import threading
 import time
@@ -15,7 +14,7 @@ from vision.clip import ClipReader, ClipSource
 from vision.frames import FrameSource
 from vision.landmarks import PoseModel
 from vision.model import model_path, verify
-from vision.service import Vision
+from vision.service import Vision, calibrations
 
 ROUNDS = 5
 
@@ -28,7 +27,7 @@ def vision_against_bare(config: Config, quick: bool) -> Sequence[tuple[str, floa
     config = scenario.configure(config)
     bare, whole, cost_ms = [], [], []
     for _ in range(1 if quick else ROUNDS):
-        with PoseModel(path) as model:
+        with PoseModel(path, masks=False) as model:
             bare.append(_bare_loop(model, scenario))
         with PoseModel(path) as model:
             rate, cost = _pipeline(config, model, scenario)
@@ -66,7 +65,7 @@ def _pipeline(config: Config, model: PoseModel, scenario: Scenario) -> tuple[flo
         times_s.append(time.perf_counter())
 
     started_s = time.perf_counter()
-    vision = Vision(config, [model], publish, opener=functools.partial(once), lossless=True)
+    vision = Vision(config, calibrations(config.cameras), [model], publish, opener=once, lossless=True)
     cpu_s = time.thread_time()
     vision.run(threading.Event())
     cpu_s = time.thread_time() - cpu_s
