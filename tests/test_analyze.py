@@ -64,12 +64,13 @@ def test_every_rep_is_counted_at_its_time(result: dict[str, Any], rounding: Scen
     assert [rep["t_bottom"] for rep in result["reps"]] == pytest.approx(true_s, abs=0.5)
 
 
-def test_the_true_rounding_is_caught_and_nothing_else_is_alleged(result: dict[str, Any], rounding: Scenario) -> None:
+def test_the_true_rounding_is_caught_and_no_other_fault_of_posture_is_alleged(result: dict[str, Any], rounding: Scenario) -> None:
     true = [fault for fault in truth_of(rounding)["faults"] if fault["kind"] == "rounding"]
     alerts = [alert for alert in result["alerts"] if alert["kind"] == "back_rounding"]
     for fault in true:
         assert any(a["t_start"] <= fault["t_end"] + 0.6 and a["t_end"] >= fault["t_start"] - 0.3 for a in alerts), fault
-    assert {alert["kind"] for alert in result["alerts"]} <= {"back_rounding"}
+    # a back that rounds before 90 degrees of knee flexion is a reason to try another seat
+    assert {alert["kind"] for alert in result["alerts"]} <= {"back_rounding", "seat_misfit"}
 
 
 def test_knee_flexion_is_close_to_the_truth(result: dict[str, Any], rounding: Scenario) -> None:

@@ -10,9 +10,11 @@ import socket
 import tempfile
 import threading
 import time
+import urllib.request
 import webbrowser
 from collections import Counter
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 from device import config_file
@@ -237,9 +239,9 @@ class Demonstration:
 
 
 def web_answers(config: Config) -> bool:
-    """True when the pages' port takes connections."""
+    """True when the pages know the machine's state."""
     try:
-        with socket.create_connection((config.web.host, config.web.port), timeout=0.2):
-            return True
-    except OSError:
+        with urllib.request.urlopen(f"{address(config)}api/v1/state", timeout=1.0) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except OSError:  # nobody listens yet, or the service has no state yet (an HTTPError is an OSError)
         return False
