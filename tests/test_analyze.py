@@ -64,7 +64,9 @@ def test_every_rep_is_counted_at_its_time(result: dict[str, Any], rounding: Scen
     assert [rep["t_bottom"] for rep in result["reps"]] == pytest.approx(true_s, abs=0.5)
 
 
-def test_the_true_rounding_is_caught_and_no_other_fault_of_posture_is_alleged(result: dict[str, Any], rounding: Scenario) -> None:
+def test_the_true_rounding_is_caught_and_no_other_posture_fault_alleged(
+    result: dict[str, Any], rounding: Scenario
+) -> None:
     true = [fault for fault in truth_of(rounding)["faults"] if fault["kind"] == "rounding"]
     alerts = [alert for alert in result["alerts"] if alert["kind"] == "back_rounding"]
     for fault in true:
