@@ -6,11 +6,13 @@ import argparse
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from device import config_file
 from device.command.native_log import native_messages_diverted
 from device.command.supervisor import Supervisor, end_with_supervisor, stop_on_signals
-from device.config import Config
+
+if TYPE_CHECKING:
+    from device.config import Config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.service == "device":
+        leave_out_openssl()
+    # not before: the configuration's library would load what the device leaves out
+    from device import config_file
+
     config = config_file.load(args.config)
     if args.service == "vision":
         with native_messages_diverted(config.paths.runtime_dir / "vision-native.log"):
@@ -53,6 +60,15 @@ def serve(args: argparse.Namespace, config: Config) -> int:
 
         return web_ui.service.serve(config)
     return 0
+
+
+def leave_out_openssl() -> None:
+    """Keeps 5 MB of libcrypto out of this process, which asyncio and hashlib would load and nothing here needs.
+
+    The device speaks to local sockets only; Python's own hash functions take OpenSSL's place.
+    """
+    for name in ("ssl", "_hashlib"):
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None makes the import fail, which both expect
 
 
 def configure_log(service: str) -> None:
