@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -13,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from device.bus import Publisher, Subscriber
 from device.command.bench_core import percentile, pose_at
@@ -24,6 +27,7 @@ from device.errors import RunError
 from device.messages import LiveState, Sided
 from device.scenario import load_scenario
 from device.scenario_clock import ScenarioClock
+from device.sound_patterns import pattern
 from vision.model import model_path, verify
 
 SOUNDS = 1000
@@ -32,9 +36,10 @@ STREAMS = 50
 READY_WITHIN_S = 60.0
 _STRAIGHT, _BENT = 2.0, 30.0
 _PERIOD_S = 0.025
-_LOCKED_EVERY = 8
-"""One sample in eight shows locked knees, the next one shows them free again: a fifth of a second from sound to sound,
-for the pin must be low again before it can rise."""
+_FIRST_PULSE_S = pattern("confirm").pulses_s[0]
+_LOCKED_EVERY = 20
+"""One sample in twenty shows locked knees, the next one shows them free again: half a second from sound to sound, for
+the one before must be over, or its later pulses would be taken for the answer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,19 +92,19 @@ def latency_to_pin(config: Config, quick: bool) -> Sequence[tuple[str, float, st
     """Samples published by this process, the buzzer pin of the device process, one clock for both.
 
     A lifter does a few reps and then locks and frees the knees again and again. The warning sounds once a rep,
-    the confirmation at each release: timed is each sample that frees the knees, from its publication to the
+    the confirmation at a release: timed is each such sound, from the publication of its sample to the
     pin's rising edge.
     """
     with running(config, ("device",), "clean") as at:
         poses = Publisher(at.config.paths.runtime_dir, "pose")
         try:
             ScenarioClock(at.config.paths.runtime_dir).start(time.monotonic())
-            released_s = _free_knees(poses, 20 if quick else SOUNDS)
+            released_s = _free_knees(poses, 30 if quick else SOUNDS)
         finally:
             poses.close()
         time.sleep(0.3)
-        edges_s = [row["t_s"] for row in map(json.loads, at.trace.read_text().splitlines()) if _is_rise(row)]
-    delays_ms = [1000 * delay_s for delay_s in _first_edges(released_s, edges_s)]
+        heard_s = list(_confirmations([json.loads(line) for line in at.trace.read_text().splitlines()]))
+    delays_ms = [1000 * delay_s for delay_s in _delays_s(released_s, heard_s)]
     if not delays_ms:
         raise RunError("no sound reached the buzzer pin")
     return [
@@ -111,7 +116,7 @@ def latency_to_pin(config: Config, quick: bool) -> Sequence[tuple[str, float, st
 
 
 def _free_knees(poses: Publisher, sounds: int) -> list[float]:
-    """Publishes at an even pace; returns when each sample that frees the knees left."""
+    """Publishes at an even pace; returns when each sample that locks or frees the knees left."""
     released_s = []
     warm_up = round(14.0 / _PERIOD_S)
     due_s = time.monotonic()
@@ -122,22 +127,26 @@ def _free_knees(poses: Publisher, sounds: int) -> list[float]:
         if count >= warm_up:
             knee = _STRAIGHT if count % _LOCKED_EVERY == 0 else _BENT
             pose = dataclasses.replace(pose, knee_flexion_deg=Sided(knee, knee))
-            if count % _LOCKED_EVERY == 1:
+            if count % _LOCKED_EVERY in (0, 1):
                 released_s.append(time.monotonic())
         poses.send(pose)
     return released_s
 
 
-def _is_rise(row: dict[str, object]) -> bool:
-    return row["pin"] == "buzzer" and row["high"] is True
+def _confirmations(rows: Sequence[dict[str, Any]]) -> Iterator[float]:
+    """When each confirmation began on the buzzer's pin (s): its first pulse alone is 50 ms long."""
+    buzzer = [row for row in rows if row["pin"] == "buzzer"]
+    for rise, fall in itertools.pairwise(buzzer):
+        if rise["high"] and not fall["high"] and abs(fall["t_s"] - rise["t_s"] - _FIRST_PULSE_S) < _FIRST_PULSE_S / 2:
+            yield rise["t_s"]
 
 
-def _first_edges(sent_s: Sequence[float], edges_s: Sequence[float]) -> Iterator[float]:
-    """For each sample the delay to the first edge before the next; samples without one are left out."""
-    for sample_s, end_s in zip(sent_s, [*sent_s[1:], float("inf")], strict=True):
-        edge_s = next((edge for edge in edges_s if sample_s <= edge < end_s), None)
-        if edge_s is not None:
-            yield edge_s - sample_s
+def _delays_s(sent_s: Sequence[float], heard_s: Sequence[float]) -> Iterator[float]:
+    """From the newest of the samples sent before it to each sound."""
+    for sound_s in heard_s:
+        before = bisect.bisect_right(sent_s, sound_s)
+        if before:
+            yield sound_s - sent_s[before - 1]
 
 
 def processes(config: Config, quick: bool) -> Sequence[tuple[str, float, str, str | None]]:
