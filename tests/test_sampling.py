@@ -43,7 +43,9 @@ def test_a_stopped_thread_polls_no_more():
 
 
 def test_a_thread_that_never_began_can_be_stopped():
-    SamplingThread("seat", Reader([]), lambda sample: None, lambda error: None).stop()
+    died: list[BaseException] = []
+    SamplingThread("seat", Reader([]), lambda sample: None, died.append).stop()
+    assert died == []
 
 
 def test_a_reader_that_raises_is_reported_once_and_ends_its_thread(caplog):
