@@ -34,12 +34,13 @@ SOUNDS = 1000
 """Samples that make the buzzer sound, each timed."""
 STREAMS = 50
 READY_WITHIN_S = 60.0
-_STRAIGHT, _BENT = 2.0, 30.0
+_STRAIGHT, _BENT = 2.0, 80.0
+"""Knees locked, and bent so far that no rep counts as shallow, which would sound too."""
 _PERIOD_S = 0.025
-_FIRST_PULSE_S = pattern("confirm").pulses_s[0]
-_LOCKED_EVERY = 20
-"""One sample in twenty shows locked knees, the next one shows them free again: half a second from sound to sound, for
-the one before must be over, or its later pulses would be taken for the answer."""
+_CONFIRM = pattern("confirm")
+_LOCKED, _CYCLE = 4, 24
+"""Of every 24 samples the first four show locked knees: 0.6 s, for one sound must be over before the next."""
+_EDGE_TOLERANCE_S = 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,54 +92,83 @@ def _free_port() -> int:
 def latency_to_pin(config: Config, quick: bool) -> Sequence[tuple[str, float, str, str | None]]:
     """Samples published by this process, the buzzer pin of the device process, one clock for both.
 
-    A lifter does a few reps and then locks and frees the knees again and again. The warning sounds once a rep,
-    the confirmation at a release: timed is each such sound, from the publication of its sample to the
-    pin's rising edge.
+    A lifter does a few reps and then locks and frees the knees again and again, until enough sounds were heard. The
+    same warning sounds again after two seconds at the earliest, the confirmation at every release: timed is each
+    silence that a sound ends, from the publication of its sample to the pin's rising edge.
     """
+    wanted = 30 if quick else SOUNDS
+    delays_ms: list[float] = []
+    sent_s: list[float] = []
     with running(config, ("device",), "clean") as at:
         poses = Publisher(at.config.paths.runtime_dir, "pose")
         try:
             ScenarioClock(at.config.paths.runtime_dir).start(time.monotonic())
-            released_s = _free_knees(poses, 30 if quick else SOUNDS)
+            lifter = _Lifter(poses)
+            lifter.warm_up()
+            while len(delays_ms) < wanted and len(sent_s) < 6 * wanted:
+                sent_s += lifter.lock_and_free(max(1, (wanted - len(delays_ms)) // 2))
+                heard_s = _sounds([json.loads(line) for line in at.trace.read_text().splitlines()])
+                delays_ms = [1000 * delay_s for delay_s in _delays_s(sent_s, list(heard_s))]
         finally:
             poses.close()
-        time.sleep(0.3)
-        heard_s = list(_confirmations([json.loads(line) for line in at.trace.read_text().splitlines()]))
-    delays_ms = [1000 * delay_s for delay_s in _delays_s(released_s, heard_s)]
     if not delays_ms:
         raise RunError("no sound reached the buzzer pin")
     return [
-        ("sample to buzzer pin, sounds heard", len(delays_ms), f"of {len(released_s)}", None),
+        ("sample to buzzer pin, sounds heard", len(delays_ms), f"of {len(sent_s) // 2}", f">= {wanted}"),
         ("sample to buzzer pin, median", percentile(delays_ms, 0.5), "ms", None),
         ("sample to buzzer pin, p99", percentile(delays_ms, 0.99), "ms", "<= 10"),
         ("sample to buzzer pin, worst", max(delays_ms), "ms", None),
     ]
 
 
-def _free_knees(poses: Publisher, sounds: int) -> list[float]:
-    """Publishes at an even pace; returns when each sample that locks or frees the knees left."""
-    released_s = []
-    warm_up = round(14.0 / _PERIOD_S)
-    due_s = time.monotonic()
-    for count in range(warm_up + sounds * _LOCKED_EVERY):
-        due_s += _PERIOD_S
-        time.sleep(max(0.0, due_s - time.monotonic()))
-        pose = pose_at(count, time.monotonic())
-        if count >= warm_up:
-            knee = _STRAIGHT if count % _LOCKED_EVERY == 0 else _BENT
-            pose = dataclasses.replace(pose, knee_flexion_deg=Sided(knee, knee))
-            if count % _LOCKED_EVERY in (0, 1):
-                released_s.append(time.monotonic())
-        poses.send(pose)
-    return released_s
+class _Lifter:
+    """Publishes at an even pace."""
+
+    def __init__(self, poses: Publisher) -> None:
+        self._poses = poses
+        self._count = 0
+        self._due_s = time.monotonic()
+
+    def warm_up(self) -> None:
+        """Some whole reps, so that a set has begun."""
+        for _ in range(round(14.0 / _PERIOD_S)):
+            self._publish(None)
+
+    def lock_and_free(self, times: int) -> list[float]:
+        """Returns when each sample left that locks the knees or frees them."""
+        sent_s = []
+        for at in range(times * _CYCLE):
+            phase = at % _CYCLE
+            moment_s = self._publish(_STRAIGHT if phase < _LOCKED else _BENT)
+            if phase in (0, _LOCKED):
+                sent_s.append(moment_s)
+        return sent_s
+
+    def _publish(self, knee_deg: float | None) -> float:
+        self._due_s += _PERIOD_S
+        time.sleep(max(0.0, self._due_s - time.monotonic()))
+        pose = pose_at(self._count, time.monotonic())
+        if knee_deg is not None:
+            pose = dataclasses.replace(pose, knee_flexion_deg=Sided(knee_deg, knee_deg))
+        self._count += 1
+        sent_s = time.monotonic()
+        self._poses.send(pose)
+        return sent_s
 
 
-def _confirmations(rows: Sequence[dict[str, Any]]) -> Iterator[float]:
-    """When each confirmation began on the buzzer's pin (s): its first pulse alone is 50 ms long."""
-    buzzer = [row for row in rows if row["pin"] == "buzzer"]
-    for rise, fall in itertools.pairwise(buzzer):
-        if rise["high"] and not fall["high"] and abs(fall["t_s"] - rise["t_s"] - _FIRST_PULSE_S) < _FIRST_PULSE_S / 2:
-            yield rise["t_s"]
+def _sounds(rows: Sequence[dict[str, Any]]) -> Iterator[float]:
+    """When the buzzer's pin rose for a warning or its confirmation (s).
+
+    A confirmation is known by all but its first pulse, which flows together with a warning that it cuts short.
+    """
+    edges = [row for row in rows if row["pin"] == "buzzer"]
+    wanted_s = [*itertools.chain.from_iterable(zip(_CONFIRM.pauses_s, _CONFIRM.pulses_s[1:], strict=True))]
+    for first in range(len(edges) - len(wanted_s) - 1):
+        times_s = [edge["t_s"] for edge in edges[first + 1 : first + 2 + len(wanted_s)]]
+        lasted_s = [after - before for before, after in itertools.pairwise(times_s)]
+        alike = all(abs(a - b) < _EDGE_TOLERANCE_S for a, b in zip(lasted_s, wanted_s, strict=True))
+        if edges[first]["high"] and alike:
+            yield edges[first]["t_s"]
 
 
 def _delays_s(sent_s: Sequence[float], heard_s: Sequence[float]) -> Iterator[float]:
