@@ -39,10 +39,20 @@ class SamplingThread(Generic[Item]):
     ) -> None:
         self._reader, self._deliver, self._died, self._clock = reader, deliver, died, clock
         self._stop = threading.Event()
+        self.polled_s: float | None = None
+        """When the reader last answered, with a sample or without; None before it ever did."""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+
+    def hangs(self, now_s: float, patience_s: float) -> bool:
+        """True when a reader that once answered has not come back for `patience_s`.
+
+        One that never answered is a known fault, which the age of its samples shows: starting again would not
+        cure it, and would take the other sensors away each time.
+        """
+        return self.polled_s is not None and now_s - self.polled_s > patience_s
 
     def stop(self) -> None:
         """End the thread and wait for it; harmless when it has ended or never began."""
@@ -55,6 +65,7 @@ class SamplingThread(Generic[Item]):
             while not self._stop.is_set():
                 now_s = self._clock()
                 sample = self._reader.poll(now_s)
+                self.polled_s = now_s
                 if sample is not None:
                     self._deliver(sample)
                 due_s = self._reader.next_due_s

@@ -31,6 +31,7 @@ from device.core.events import Event, Stop, StoreStatus, Tick
 from device.core.state import CoreState
 from device.core.step import step
 from device.errors import RunError, UserError
+from device.heartbeat import Heartbeat
 from device.hx711 import HX711
 from device.light import LightPlayer
 from device.load import LoadError, LoadReader
@@ -48,6 +49,9 @@ TICK_S = 0.1
 """How often the core is told that time passes, when nothing else happens."""
 _LONGEST_WAIT_S = 0.05
 """So that a signal is obeyed at once."""
+INPUT_HANGS_AFTER_S = 1.0
+"""A sensor's thread polls at least ten times a second, and reports a fault of its sensor as such; one that does
+neither for this long is stuck in its driver, and only a new process gets it out."""
 
 
 class WireTime(NamedTuple):
@@ -113,6 +117,7 @@ class Device:
         for waited_on in (self._poses.socket, self._commands.socket, inbox.fd):
             self._poller.register(waited_on, zmq.POLLIN)
         self._next_tick_s = -math.inf
+        self._heartbeat = Heartbeat(clock=clock)
         self._ended = False
         self._died: BaseException | None = None
         pins = config.pins
@@ -141,10 +146,12 @@ class Device:
         """
         for thread in self._threads:
             thread.start()
+        self._heartbeat.ready()
         try:
             while not stop.is_set() and not self._ended:
                 self.turn()
         finally:
+            self._heartbeat.stopping()
             self._outputs.apply(PlaySound(None), self._clock())
             self._outputs.apply(SetLight("off", "steady"), self._clock())
             for thread in self._threads:
@@ -162,6 +169,8 @@ class Device:
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + TICK_S
             self._feed(Tick(now_s, _now_utc()))
+        if not any(thread.hangs(now_s, INPUT_HANGS_AFTER_S) for thread in self._threads):
+            self._heartbeat.beat()
         if self._died is not None:
             raise DeviceDied(f"a sensor's thread died: {self._died}") from self._died
 

@@ -21,6 +21,11 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 _READ_TIMEOUT_S = 0.5
 _REOPEN_AFTER_S = 1.0
+CAPTURE_HANGS_AFTER_S = 15.0
+"""A camera thread that neither took a picture nor failed to for this long is stuck in its driver: opening a camera
+takes some seconds at most, a picture half a second."""
+DETECTION_HANGS_AFTER_S = 5.0
+"""The pose model answers within a tenth of a second."""
 
 
 class Detector(Protocol):
@@ -105,6 +110,7 @@ class CameraThreads:
         self.captured = 0
         self.error: str | None = None
         """Why the camera gives nothing now, None while it works."""
+        self._tried_s = self._detected_s = time.monotonic()
         self._camera, self._open, self._detector, self._out = camera, open_source, detector, out
         self._crop, self._lossless = crop, lossless
         self._slot: LatestSlots[Frame] = LatestSlots(1)
@@ -123,6 +129,15 @@ class CameraThreads:
         for thread in self._threads:
             thread.start()
 
+    def hangs(self, now_s: float) -> bool:
+        """True when a thread is stuck or dead, so that only a new process helps; a camera known to be broken is not."""
+        if self.ended.is_set():
+            return False
+        waiting = self.captured > 0 and self.error is None
+        return now_s - self._tried_s > CAPTURE_HANGS_AFTER_S or (
+            waiting and now_s - self._detected_s > DETECTION_HANGS_AFTER_S
+        )
+
     def close(self, timeout_s: float = 2.0) -> None:
         self._stop.set()
         self._slot.close()
@@ -132,6 +147,7 @@ class CameraThreads:
 
     def _capture(self) -> None:
         while not self._stop.is_set():
+            self._tried_s = time.monotonic()
             try:
                 source = self._open()
             except SourceError as error:
@@ -152,11 +168,13 @@ class CameraThreads:
     def _read_until_failure(self, source: FrameSource) -> None:
         while not self._stop.is_set():
             frame = source.read(_READ_TIMEOUT_S)
+            self._tried_s = time.monotonic()
             if frame is None:
                 self._failed(f"camera {self.name}: no picture for {_READ_TIMEOUT_S:g} s; check its cable")
                 continue
             if self.error is not None:
                 log.warning("camera %s works again", self.name)
+                self._detected_s = self._tried_s
                 self.error = None
             self.captured += 1
             self._slot.put(0, frame, wait=self._lossless)
@@ -172,6 +190,7 @@ class CameraThreads:
             if frame is None:
                 continue
             landmarks = self._detector.detect(frame.image_bgr, round(frame.t_s * 1000), self._crop)
+            self._detected_s = time.monotonic()
             self._out.put(self._camera, Detection(self._camera, frame, landmarks), wait=self._lossless)
 
 

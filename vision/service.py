@@ -18,6 +18,7 @@ from pathlib import Path
 
 from device.bus import Publisher
 from device.config import Camera, Config
+from device.heartbeat import Heartbeat
 from device.messages import CameraStatus, PoseSample, View
 from device.scenario import load_scenario
 from device.scenario_clock import ScenarioClock
@@ -177,6 +178,7 @@ class Vision:
             )
             for index, (camera, model) in enumerate(zip(config.cameras, models, strict=True))
         ]
+        self._heartbeat = Heartbeat()
         self._seq = 0
         self._last = PoseSample(seq=0, t_s=0.0, person=False, cameras=())
         self._last_sent_s = 0.0
@@ -189,8 +191,11 @@ class Vision:
         """Until `stop`, or until every source has ended and its last frame was published."""
         for camera in self.cameras:
             camera.start()
+        self._heartbeat.ready()
         try:
             while not stop.is_set():
+                if not any(camera.hangs(time.monotonic()) for camera in self.cameras):
+                    self._heartbeat.beat()
                 detection = self._slots.take(STATUS_INTERVAL_S / 5)
                 if detection is not None:
                     self._saw(detection)
@@ -199,6 +204,7 @@ class Vision:
                 elif self._clock() - self._last_sent_s >= STATUS_INTERVAL_S:
                     self._say_how_cameras_are()
         finally:
+            self._heartbeat.stopping()
             close_all(self.cameras)
 
     def _saw(self, detection: Detection) -> None:

@@ -13,9 +13,11 @@ from typing import Any
 
 import waitress
 from flask import Flask
+from waitress import wasyncore
 
 from device.config import Config
 from device.errors import UserError
+from device.heartbeat import Heartbeat
 from web_ui.app import create_app
 from web_ui.bus_feed import BusFeed, command_sender
 from web_ui.live import LiveHub
@@ -27,6 +29,10 @@ OUTPUT_HELD_BYTES = 512 * 1024
 
 GONE_AFTER_MS = 10_000
 """A page that takes nothing for this long has left: its stream's thread is free again."""
+
+
+LOOP_WAIT_S = 0.5
+"""How long the main loop waits for something to happen before it looks after itself."""
 
 
 class AddressError(UserError):
@@ -88,9 +94,22 @@ def serve(config: Config, on_ready: Callable[[str], None] | None = None) -> int:
     log.info("serving %s", address)
     if on_ready is not None:
         on_ready(address)
+    heartbeat = Heartbeat()
+    heartbeat.ready()
     try:
-        server.run()
+        run_loop(server, feed, heartbeat)
     finally:
+        heartbeat.stopping()
+        server.task_dispatcher.shutdown()
         server.close()
         feed.close()
     return 0
+
+
+def run_loop(server: Any, feed: BusFeed, heartbeat: Heartbeat) -> None:
+    """Waitress's own loop, turn by turn, so that the watchdog is fed from it: while it turns and the device is
+    listened to. A device that says nothing is no fault of this process."""
+    while server._map:
+        wasyncore.loop(timeout=LOOP_WAIT_S, use_poll=True, map=server._map, count=1)
+        if feed.alive():
+            heartbeat.beat()

@@ -1,0 +1,50 @@
+"""``python -m device.silence``: buzzer silent, light dark, after a device process that was killed.
+
+Run by ``legpress-device.service`` whenever the process has ended, however it did: a Raspberry Pi's kernel leaves
+an output as it was when the process that drove it is gone (unless config.txt says ``dtparam=strict_gpiod``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from device import config_file
+from device.config import Config
+from device.errors import LegpressError
+from device.pins import Board, open_board
+
+
+def silence(config: Config, board: Board) -> None:
+    """Takes every output of `config` and drives it low."""
+    pins = config.pins
+    outputs = {
+        pins.buzzer: "buzzer",
+        pins.light_red: "red light",
+        pins.light_green: "green light",
+        pins.light_blue: "blue light",
+    }
+    for pin, purpose in outputs.items():
+        board.output(pin, purpose)  # an output begins low
+    board.silence()
+
+
+def main(
+    arguments: Sequence[str], board_of: Callable[[Config], Board] = lambda config: open_board(config.pins.factory)
+) -> int:
+    parser = argparse.ArgumentParser(prog="silence", description=__doc__)
+    parser.add_argument("--config", type=Path, metavar="FILE")
+    try:
+        config = config_file.load(parser.parse_args(arguments).config)
+        with board_of(config) as board:
+            silence(config, board)
+    except LegpressError as error:
+        print(f"silence: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
