@@ -27,12 +27,13 @@ from device.messages import (
     Command,
     CommandReply,
     LiveState,
+    PartsReport,
     PoseSample,
     RepRecord,
     SetRecord,
 )
 
-Record: TypeAlias = PoseSample | LiveState | RepRecord | SetRecord | AlertRecord | Command | CommandReply
+Record: TypeAlias = PoseSample | LiveState | PartsReport | RepRecord | SetRecord | AlertRecord | Command | CommandReply
 Item = TypeVar("Item")
 Channel = Literal["pose", "live", "command"]
 
@@ -44,7 +45,7 @@ for _record in vars(messages).values():
 
 _ADAPTERS: dict[bytes, TypeAdapter[Record]] = {
     cls.__name__.encode(): TypeAdapter(cls)
-    for cls in (PoseSample, LiveState, RepRecord, SetRecord, AlertRecord, Command, CommandReply)
+    for cls in (PoseSample, LiveState, PartsReport, RepRecord, SetRecord, AlertRecord, Command, CommandReply)
 }
 _LONGEST_SOCKET_PATH = 107
 """sun_path of a Unix socket holds 108 bytes with its terminator."""

@@ -42,10 +42,20 @@ class Pins(Section):
     """``mock`` only together with [simulation]; never chosen by itself."""
     load_data: Pin = 5
     load_clock: Pin = 6
+    load_data_right: Pin = 24
+    """Second HX711, with ``load.cells = 2``; likewise the next."""
+    load_clock_right: Pin = 25
+    load_ready: Pin = 4
+    """Data-ready (DRDY) of a NAU7802; its I2C is on 2 and 3."""
+    load_ready_right: Pin = 26
     seat_spi_clock: Pin = 11
     seat_spi_mosi: Pin = 10
     seat_spi_miso: Pin = 9
     seat_spi_select: Pin = 8
+    seat_switches: tuple[Pin, ...] = ()
+    """One switch to ground a notch, the first notch first."""
+    carriage_a: Pin = 16
+    carriage_b: Pin = 20
     buzzer: Pin = 18
     light_red: Pin = 17
     light_green: Pin = 27
@@ -53,27 +63,87 @@ class Pins(Section):
     button: Pin = 23
 
 
-class Load(Section):
-    """HX711 on the load cell."""
+I2cBus = Annotated[int, Field(ge=0, le=22, description="number of /dev/i2c-...")]
+CountsPerKg = Annotated[float, Field(ge=-1e6, le=1e6)]
+AdcChannel = Annotated[int, Field(ge=0, le=7, description="channel of the MCP3008")]
+Direction = Literal["away", "towards"]
 
+
+class Load(Section):
+    """One load cell, or one for each foot, on an HX711 or a NAU7802 each."""
+
+    converter: Literal["hx711", "nau7802", "none"] = "hx711"
+    cells: Literal[1, 2] = 1
+    """2: left and right foot; the keys without ``_right`` are the left one's."""
     location: Literal["plate", "stack"] = "plate"
     channel_gain: Literal["a128", "a64", "b32"] = "a128"
-    samples_per_s: Literal[10, 80] = 80
-    counts_per_kg: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
+    samples_per_s: Literal[10, 20, 40, 80, 320] = 80
+    bus: I2cBus = 1
+    bus_right: I2cBus = 3
+    counts_per_kg: CountsPerKg | None = None
     """From ``legpress calibrate load``; None: load unknown, treated as heavy."""
     tare_counts: int = 0
+    counts_per_kg_right: CountsPerKg | None = None
+    tare_counts_right: int = 0
     rail_deg: Annotated[float, Field(ge=0, le=90)] = 45.0
     """Angle of the rails above the floor; enters where the cell sits under the plate."""
+    zero_limit_kg: Annotated[float, Field(gt=0, le=20)] = 2.0
+    """The empty machine may read this much before staff are asked to set it to zero."""
+
+    @property
+    def calibrated(self) -> bool:
+        return self.counts_per_kg is not None and (self.cells == 1 or self.counts_per_kg_right is not None)
 
 
 class Seat(Section):
-    """Linear potentiometer on channel 0 of an MCP3008."""
+    """Where the seat stands, by one sensor or by two that watch each other; none: the seat is not watched."""
 
-    channel: Annotated[int, Field(ge=0, le=7)] = 0
+    sensors: tuple[Literal["pot", "switches", "tof"], ...] = ("pot",)
+    channel: AdcChannel = 0
     reading_at_first: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Fraction of full scale at notch 1."""
     reading_at_last: Annotated[float, Field(ge=0, le=1)] = 0.95
     max_rate_m_s: Annotated[float, Field(gt=0, le=5)] = 1.5
+    tof_bus: I2cBus = 1
+    tof_first_m: Annotated[float, Field(ge=0, le=3)] = 0.2
+    """Distance that the VL53L1X reads at notch 1."""
+    tof_direction: Direction = "away"
+    """Whether the distance grows or shrinks from notch to notch."""
+    disagree_m: Annotated[float, Field(gt=0, le=0.2)] = 0.03
+
+
+class Carriage(Section):
+    """A sensor of the sled's own; where there is none the cameras see the plate."""
+
+    sensor: Literal["encoder", "tof", "none"] = "none"
+    counts_per_m: Annotated[float, Field(ge=-1e6, le=1e6)] = 4000.0
+    """Edges of both channels; negative where lowering counts down."""
+    tof_bus: I2cBus = 1
+    tof_direction: Direction = "away"
+
+
+class Pads(Section):
+    """Force sensors behind the back pad, on the MCP3008."""
+
+    enabled: bool = False
+    lumbar_channel: AdcChannel = 1
+    sacrum_channel: AdcChannel = 2
+    contact: Annotated[float, Field(gt=0, le=1)] = 0.15
+    lost: Annotated[float, Field(gt=0, le=1)] = 0.08
+    dwell_s: Annotated[float, Field(ge=0, le=5)] = 0.15
+
+
+Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class Outputs(Section):
+    buzzer: Literal["active", "passive", "none"] = "active"
+    tone_hz: Annotated[int, Field(ge=150, le=4000)] = 880
+    loudness_day: Annotated[float, Field(ge=0, le=1)] = 1.0
+    loudness_night: Annotated[float, Field(ge=0, le=1)] = 1.0
+    night_from: Clock = "22:00"
+    night_to: Clock = "07:00"
+    light: Literal["rgb", "traffic", "none"] = "rgb"
 
 
 class Camera(Section):
@@ -178,6 +248,9 @@ class Config(Section):
     pins: Pins = Pins()
     load: Load = Load()
     seat: Seat = Seat()
+    carriage: Carriage = Carriage()
+    pads: Pads = Pads()
+    outputs: Outputs = Outputs()
     cameras: tuple[Camera, ...] = (Camera(),)
     goals: Goals = Goals()
     faults: Faults = Faults()

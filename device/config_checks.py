@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from device.config import Config, Hysteresis, Pins, Severe
+from device.config import Config, Hysteresis, Severe
 from device.config_faults import ConfigFault, unit_of
+from device.config_hardware_checks import HARDWARE_CHECKS
 from device.config_lines import KeyPath
 
 ONSET_LIMITS = {"degrees": (0.5, 60.0), "metres": (0.005, 0.30)}
@@ -18,20 +19,8 @@ FALLING = ("knee_lockout_deg",)
 
 def cross_faults(config: Config) -> list[ConfigFault]:
     """Every contradiction between keys of a configuration that is valid key by key."""
-    checks = (_pins, _simulation, _cameras, _seat, _load, _goals, _thresholds)
+    checks = (_simulation, _cameras, _notches, _goals, _thresholds, *HARDWARE_CHECKS)
     return [fault for check in checks for fault in check(config)]
-
-
-def _pins(config: Config) -> Iterator[ConfigFault]:
-    taken: dict[int, str] = {}
-    for name in Pins.model_fields:
-        if name == "factory":
-            continue
-        pin: int = getattr(config.pins, name)
-        if pin in taken:
-            yield ConfigFault(("pins", name), f"= {pin}: taken by pins.{taken[pin]}; each device needs its own pin")
-        else:
-            taken[pin] = name
 
 
 def _simulation(config: Config) -> Iterator[ConfigFault]:
@@ -74,11 +63,8 @@ def _cameras(config: Config) -> Iterator[ConfigFault]:
             yield ConfigFault((*at, "source"), '= "scenario": needs [simulation] scenario')
 
 
-def _seat(config: Config) -> Iterator[ConfigFault]:
-    seat, machine = config.seat, config.machine
-    if seat.reading_at_first == seat.reading_at_last:
-        problem = f"= {seat.reading_at_last}: must differ from seat.reading_at_first"
-        yield ConfigFault(("seat", "reading_at_last"), problem)
+def _notches(config: Config) -> Iterator[ConfigFault]:
+    machine = config.machine
     notches = machine.seat_notches_m
     gaps = [after - before for before, after in itertools.pairwise(notches)]
     where: KeyPath = ("machine", "seat_notches_m")
@@ -93,14 +79,6 @@ def _seat(config: Config) -> Iterator[ConfigFault]:
             ("machine", "seat_notch_tolerance_m"),
             f"= {machine.seat_notch_tolerance_m}: notches overlap; "
             f"allowed below half the smallest gap, {min(gaps) / 2:g} (metres)",
-        )
-
-
-def _load(config: Config) -> Iterator[ConfigFault]:
-    if config.load.counts_per_kg == 0:
-        yield ConfigFault(
-            ("load", "counts_per_kg"),
-            "= 0: would divide by zero; allowed -1000000 to 1000000 but 0, from a known weight, or leave the key out",
         )
 
 

@@ -10,40 +10,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
+from device.load_converter import BITS, SETTLING_PERIODS, Frame, FrameFault, doubt_value, signed
 from device.pins import InputPin, OutputPin
 
 ChannelGain = Literal["a128", "a64", "b32"]
-FrameFault = Literal["slow_pulse", "not_released", "late", "no_value", "saturated", "settling"]
 
 PULSES: dict[ChannelGain, int] = {"a128": 25, "b32": 26, "a64": 27}
-BITS = 24
-FULL_SCALE = 1 << (BITS - 1)
-"""Counts at either rail: readings lie in -FULL_SCALE .. FULL_SCALE - 1."""
 MAX_HIGH_S = 50e-6
 """Longest clock pulse that the data sheet allows."""
 POWER_DOWN_S = 60e-6
 """A pulse this long resets the chip."""
 SHORTEST_PERIOD = 0.9
 """Of the nominal period: the chip's own clock may be off by some per cent (ours)."""
-SETTLING_PERIODS = 4
-"""400 ms at 10 samples/s, 50 ms at 80, after reset and after a change of channel or gain."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One conversion. ``raw`` in counts, None where the bits mean nothing; valid only with ``fault`` None.
-
-    Faults: ``slow_pulse`` a clock pulse was too long · ``not_released`` DOUT low after the last pulse (clock out
-    of step, or the line stuck low) · ``late`` perhaps overtaken by the next conversion · ``no_value`` 0 or -1, which
-    is what a dead line reads · ``saturated`` at a rail · ``settling`` too soon after a reset or change of gain.
-    """
-
-    t_s: float
-    raw: int | None
-    fault: FrameFault | None
 
 
 class HX711:
@@ -116,7 +96,7 @@ class HX711:
             return Frame(now_s, None, "slow_pulse")
         if not self._data.state:
             return Frame(now_s, None, "not_released")
-        raw = bits - (1 << BITS) if bits & FULL_SCALE else bits
+        raw = signed(bits)
         return Frame(now_s, raw, self._doubt(raw, now_s))
 
     def _doubt(self, raw: int, now_s: float) -> FrameFault | None:
@@ -131,9 +111,7 @@ class HX711:
         if self._idle_s > self._ready_s + SHORTEST_PERIOD * self.period_s:
             # the data sheet does not say what the bits are when the next conversion comes during a fetch
             return "late"
-        if raw in (0, -1):
-            return "no_value"
-        return "saturated" if raw in (FULL_SCALE - 1, -FULL_SCALE) else None
+        return doubt_value(raw)
 
     def _clock_out(self, pulses: int) -> tuple[int, float]:
         """Bits read and the longest time (s) that the clock was high; ends early once the chip must have reset."""

@@ -1,4 +1,4 @@
-"""The load on the sled, from an HX711 and the calibration: median-filtered kilograms, or an honest reason for none.
+"""One load cell, from its converter and the calibration: median-filtered kilograms, or an honest reason for none.
 
 kg means the mass on the sled or stack. ``counts_per_kg`` counts per kilogram-force on the cell. Under the
 plate the cell carries only the part of the weight that acts along the rails, m g sin(rail angle), and whatever
@@ -14,9 +14,11 @@ from statistics import fmean, median_low
 from typing import Literal
 
 from device.config import Load
+from device.config_hardware_checks import STEEPEST_FLAT_DEG
 from device.errors import RunError, UserError
-from device.hx711 import FULL_SCALE, HX711, Frame
-from device.messages import LoadSample
+from device.load_converter import FULL_SCALE, TROUBLES, Frame, LoadConverter
+from device.messages import LoadSample, PartReport, Side
+from device.sensor_report import ReadingLog, Trouble
 
 MISSED_PERIODS = 2.5
 """Stale once two data-ready signals are missing (Klipper's watchdog); the half is for the chip's own clock."""
@@ -31,10 +33,10 @@ further within 12.5 ms unless the sled is slammed, and then the next readings sa
 CONFIRMED_BY = 3
 """Readings in a row at the new place: with 5 % of random frames two agree by chance 7 times an hour, three once in
 ten days. With no earlier reading to go by, as many as the median takes must agree."""
+CURED_BY_RESET = ("not_released", "bus", "calibration", "lost_settings")
 REPEAT_S = 0.1
 """How often a lasting fault is reported again."""
 TARE_S = 1.0
-STEEPEST_FLAT_DEG = 5.0
 
 
 class LoadError(RunError):
@@ -55,12 +57,15 @@ class LoadStatistics:
 class LoadReader:
     """Turns frames into samples. Call ``poll`` when ``next_due_s`` has come; no thread, no clock of its own.
 
-    The value is the median of the last five readings: two conversions behind, 25 ms at 80 samples/s.
+    The value is the median of the last five readings: two conversions behind, 25 ms at 80 samples/s. ``side`` is the
+    foot whose cell it is, where there are two.
     """
 
-    def __init__(self, chip: HX711, config: Load) -> None:
-        if config.counts_per_kg == 0:
-            raise UserError("load.counts_per_kg is 0: calibrate with 'legpress calibrate load', or leave the key out")
+    def __init__(self, chip: LoadConverter, config: Load, side: Side | None = None) -> None:
+        key = "counts_per_kg_right" if side == "right" else "counts_per_kg"
+        self._counts_per_kg: float | None = getattr(config, key)
+        if self._counts_per_kg == 0:
+            raise UserError(f"load.{key} is 0: calibrate with 'legpress calibrate load', or leave the key out")
         self._kg_per_kgf = 1.0
         if config.location == "plate":
             if config.rail_deg < STEEPEST_FLAT_DEG:
@@ -70,8 +75,10 @@ class LoadReader:
                 )
             self._kg_per_kgf = 1.0 / math.sin(math.radians(config.rail_deg))
         self._chip = chip
-        self._counts_per_kg = config.counts_per_kg
-        self.tare_counts = float(config.tare_counts)
+        self.tare_counts = float(config.tare_counts_right if side == "right" else config.tare_counts)
+        self._log = ReadingLog(
+            f"load cell {side}" if side else "load cell", "counts", 1.0 / chip.period_s, TROUBLES, noisy=True
+        )
         self.statistics = LoadStatistics()
         self.next_due_s = -math.inf
         self._valid_within_s = max(VALID_WITHIN_S, 6 * chip.period_s)
@@ -107,8 +114,20 @@ class LoadReader:
         self._last_fault = fault
         if fault is not None:
             self.statistics.rejected[fault] += 1
+            self._log.refused(now_s, fault)
             return self._rejected(frame, fault, now_s)
+        self._log.took(now_s, self._window[-1])
         return self._valid(now_s)
+
+    @property
+    def period_s(self) -> float:
+        return self._chip.period_s
+
+    def reports(self, now_s: float, worry: Trouble | None = None) -> tuple[PartReport, ...]:
+        """How the cell is doing; ``worry`` as in ``ReadingLog.report``."""
+        if worry is None and self._counts_per_kg is None:
+            worry = Trouble("is not calibrated", "run 'legpress calibrate load'")
+        return (self._log.report(now_s, worry),)
 
     def _valid(self, now_s: float) -> LoadSample:
         self.statistics.valid += 1
@@ -145,7 +164,7 @@ class LoadReader:
         if self._why == "saturated":
             self._forget()
             return self._report(LoadSample(now_s, frame.raw, None, "saturated"))
-        if fault == "not_released" and now_s - self._last_reset_s > FAILED_AFTER_S and lasting:
+        if fault in CURED_BY_RESET and now_s - self._last_reset_s > FAILED_AFTER_S and lasting:
             self._reset(now_s)
         return self._unknown(LoadSample(now_s, frame.raw, None, "rejected"))
 
@@ -160,6 +179,8 @@ class LoadReader:
             return self._unknown(LoadSample(now_s, None, None, self._why))
         self._forget()
         self._suspects.clear()
+        if now_s - self._last_report_s >= REPEAT_S:
+            self._log.refused(now_s, "silent")
         if now_s - self._last_reset_s > FAILED_AFTER_S:
             self._reset(now_s)
         return self._report(LoadSample(now_s, None, None, "stale"))

@@ -54,8 +54,11 @@ ConditionKind = Literal[
     "load_failed",
     "load_stale",
     "load_uncalibrated",
+    "load_drifted",
     "seat_failed",
     "seat_stale",
+    "carriage_failed",
+    "pads_failed",
     "camera_uncalibrated",
     "store_failed",
     "out_of_order",
@@ -137,8 +140,24 @@ class LoadSample:
 
     t_s: float
     raw: int | None
+    """Counts; the sum of both where there are two cells."""
     kg: float | None
-    quality: Literal["ok", "rejected", "stale", "saturated", "uncalibrated", "failed"]
+    """Mass on the sled or stack; while it is accelerated, the force on it seen as a mass (``moving``)."""
+    quality: Literal["ok", "rejected", "stale", "saturated", "uncalibrated", "failed", "disabled"]
+    left_kg: float | None = None
+    """What the left foot's cell carries of ``kg``, where there are two."""
+    right_kg: float | None = None
+    moving: bool = False
+    """The force changes as it does while the sled is accelerated: ``kg`` is not the mass alone."""
+    zero_off_kg: float | None = None
+    """What the empty machine has been reading for a while instead of zero (drift, creep); None: not known."""
+
+    @property
+    def imbalance(self) -> float | None:
+        """(left - right) / (left + right), -1 to 1; None with one cell or hardly any load."""
+        if self.left_kg is None or self.right_kg is None or self.left_kg + self.right_kg < 5.0:
+            return None
+        return (self.left_kg - self.right_kg) / (self.left_kg + self.right_kg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +167,69 @@ class SeatSample:
     t_s: float
     position_m: float | None
     notch: int | None
-    quality: Literal["ok", "between", "open", "short", "jump", "stale", "uncalibrated", "failed"]
+    quality: Literal[
+        "ok", "between", "open", "short", "jump", "stale", "uncalibrated", "failed",
+        "no_switch", "two_switches", "disagree", "disabled",
+    ]  # fmt: skip
+    """``no_switch``, ``two_switches``: not exactly one notch switch is closed; ``disagree``: two sensors differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarriageSample:
+    """The carriage's own sensor. ``position_m`` along the rail, + = lowered, from wherever it began."""
+
+    t_s: float
+    position_m: float | None
+    quality: Literal["ok", "stale", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PadSample:
+    """How hard the back rests on the pad: shares (0-1) of the force sensors' full scale, None = that one is bad."""
+
+    t_s: float
+    lumbar: float | None
+    sacrum: float | None
+    quality: Literal["ok", "open", "short", "stale", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartReport:
+    """How one part of the hardware has been doing for the last two seconds (``device.sensor_report``)."""
+
+    part: str
+    """As a person calls it: ``load cell``, ``load cell left``, ``seat potentiometer``, ``seat switches``, ..."""
+    health: Health
+    detail: str
+    """One sentence, with the measured figures."""
+    advice: str = ""
+    """What to do; empty when nothing is."""
+    unit: str = ""
+    """Of ``noise`` and ``mean``: counts, steps, mm."""
+    rate_hz: float | None = None
+    """Valid readings a second."""
+    wanted_hz: float | None = None
+    noise: float | None = None
+    """Standard deviation of the raw readings."""
+    mean: float | None = None
+    unique: int = 0
+    """Different raw values among the valid readings."""
+    readings: int = 0
+    """Valid and rejected ones."""
+    saturated: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    """By reason."""
+    last_fault: str | None = None
+    last_fault_age_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartsReport:
+    """Every sensor and output, once a second: device -> doctor, staff page."""
+
+    t_s: float
+    parts: tuple[PartReport, ...]
+    schema_version: int = SCHEMA_VERSION
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,15 @@ from __future__ import annotations
 import math
 from collections import deque
 from statistics import median_low
+from typing import Final
 
 from device.config import Machine, Seat
-from device.messages import SeatSample
+from device.messages import PartReport, SeatSample
 from device.pins import AnalogInput
+from device.seat_place import NOISE_M, SETTLED_READINGS, SeatPlace
+from device.sensor_report import ReadingLog, Trouble
+
+__all__ = ["NOISE_M", "SETTLED_READINGS", "NoSeat", "SeatReader"]
 
 FULL_SCALE = 1023
 OPEN_BELOW = 0.02
@@ -20,12 +25,18 @@ SHORT_ABOVE = 0.98
 """Shares of full scale (ours): half-way between the wired ends and the rails."""
 PERIOD_S = 0.05
 MEDIAN_OF = 3
-NOISE_M = 0.004
-"""Reading noise that is no movement: about ten steps of the converter on 0.3 m of travel (ours)."""
-SETTLED_READINGS = 3
-"""After a jump, this many readings at one place make it believable again (ours)."""
 STALE_AFTER_S = 0.15
 FAILED_AFTER_S = 1.0
+DISABLED_S = 0.5
+"""How often a machine without a seat sensor says so."""
+
+TROUBLES: Final = {
+    "silent": Trouble("the converter (MCP3008) does not answer", "check SPI's four wires and its supply"),
+    "open": Trouble("reads 0: a wire is broken", "check the wiper's wire, the converter's supply and MISO"),
+    "short": Trouble("reads full scale: a wire touches the supply", "check the wiper's wire for a short circuit"),
+    "jump": Trouble("readings leap about", "clean or replace the potentiometer; check its connector"),
+    "uncalibrated": Trouble("is not calibrated", "run 'legpress calibrate seat'"),
+}
 
 
 class SeatReader:
@@ -35,10 +46,9 @@ class SeatReader:
         self._adc, self._config, self._machine = adc, config, machine
         self.next_due_s = -math.inf
         self._raw: deque[int] = deque(maxlen=MEDIAN_OF)
-        self._place_m: float | None = None
-        self._place_s = 0.0
-        self._jumped: deque[float] = deque(maxlen=SETTLED_READINGS)
+        self._place = SeatPlace(config, machine)
         self._last_read_s: float | None = None
+        self._log = ReadingLog("seat potentiometer", "steps", 1.0 / PERIOD_S, TROUBLES)
 
     def poll(self, now_s: float) -> SeatSample | None:
         """One sample a call; None only before the first reading of a converter that does not answer."""
@@ -46,7 +56,19 @@ class SeatReader:
         try:
             raw = self._adc.raw_value
         except OSError:
+            self._log.refused(now_s, "silent")
             return self._unanswered(now_s)
+        sample = self._judge(now_s, raw)
+        if sample.quality in TROUBLES:
+            self._log.refused(now_s, sample.quality)
+        else:
+            self._log.took(now_s, raw)
+        return sample
+
+    def reports(self, now_s: float) -> tuple[PartReport, ...]:
+        return (self._log.report(now_s),)
+
+    def _judge(self, now_s: float, raw: int) -> SeatSample:
         self._last_read_s = now_s
         self._raw.append(raw)
         share = median_low(self._raw) / FULL_SCALE
@@ -57,11 +79,7 @@ class SeatReader:
         place_m = self._to_metres(share)
         if place_m is None:
             return SeatSample(now_s, None, None, "uncalibrated")
-        if self._jumps(place_m, now_s):
-            return SeatSample(now_s, None, None, "jump")
-        self._place_m, self._place_s = place_m, now_s
-        notch = self._notch(place_m)
-        return SeatSample(now_s, place_m, notch, "between" if notch is None else "ok")
+        return self._place.sample(now_s, place_m)
 
     def _unanswered(self, now_s: float) -> SeatSample | None:
         if self._last_read_s is None:
@@ -78,21 +96,15 @@ class SeatReader:
             return None
         return notches[0] + (share - config.reading_at_first) / span * (notches[-1] - notches[0])
 
-    def _jumps(self, place_m: float, now_s: float) -> bool:
-        """True while the place is further away than the seat can have moved, until it has stayed there for a while."""
-        if self._place_m is None:
-            return False
-        reach_m = self._config.max_rate_m_s * (now_s - self._place_s) + NOISE_M
-        if not self._jumped and abs(place_m - self._place_m) <= reach_m:
-            return False
-        self._jumped.append(place_m)
-        settled = len(self._jumped) == SETTLED_READINGS and max(self._jumped) - min(self._jumped) <= NOISE_M
-        if settled:
-            self._jumped.clear()
-        return not settled
 
-    def _notch(self, place_m: float) -> int | None:
-        notches = self._machine.seat_notches_m
-        nearest = min(range(len(notches)), key=lambda i: abs(notches[i] - place_m))
-        within = abs(notches[nearest] - place_m) <= self._machine.seat_notch_tolerance_m
-        return nearest + 1 if within else None
+class NoSeat:
+    """In place of a seat sensor on a machine without one: the seat is not watched."""
+
+    next_due_s = -math.inf
+
+    def poll(self, now_s: float) -> SeatSample:
+        self.next_due_s = now_s + DISABLED_S
+        return SeatSample(now_s, None, None, "disabled")
+
+    def reports(self, now_s: float) -> tuple[PartReport, ...]:
+        return (PartReport("seat", "ok", "not watched (seat.sensors = [])"),)

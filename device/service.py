@@ -18,12 +18,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import zmq
 
 from device.bus import CommandServer, Mailbox, Publisher, Subscriber
-from device.button import ButtonReader
 from device.buzzer import BuzzerPlayer
 from device.config import Config
 from device.core.actions import Action, EndDemo, PlaySound, Publish, Reply, SetLight, Tare
@@ -32,14 +30,13 @@ from device.core.state import CoreState
 from device.core.step import step
 from device.errors import RunError, UserError
 from device.heartbeat import Heartbeat
-from device.hx711 import HX711
 from device.light import LightPlayer
-from device.load import LoadError, LoadReader
-from device.messages import CommandReply, PoseSample
+from device.load import LoadError
+from device.messages import CommandReply, PartsReport, PoseSample
 from device.pins import Board, MockBoard, open_board, silence_on_exit
 from device.recorder import NoStore, Recorder, Store
 from device.sampling import SamplingThread
-from device.seat import SeatReader
+from device.sensor_set import REAL_TIME, WireTime, open_sensors
 from device.store.prepare import StoreError, prepare_database
 from device.store.writer import StoreWriter
 
@@ -47,21 +44,13 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.1
 """How often the core is told that time passes, when nothing else happens."""
+REPORT_S = 1.0
+"""How often every sensor reports how it is doing."""
 _LONGEST_WAIT_S = 0.05
 """So that a signal is obeyed at once."""
 INPUT_HANGS_AFTER_S = 1.0
 """A sensor's thread polls at least ten times a second, and reports a fault of its sensor as such; one that does
 neither for this long is stuck in its driver, and only a new process gets it out."""
-
-
-class WireTime(NamedTuple):
-    """What times the pulses on the load cell's wires (s), and waits between them."""
-
-    now: Callable[[], float]
-    sleep: Callable[[float], None]
-
-
-REAL_TIME = WireTime(time.perf_counter, time.sleep)
 
 
 class DeviceDied(RunError):
@@ -120,22 +109,12 @@ class Device:
         self._heartbeat = Heartbeat(clock=clock)
         self._ended = False
         self._died: BaseException | None = None
-        pins = config.pins
-        chip = HX711(
-            board.input(pins.load_data, "load data"),
-            board.output(pins.load_clock, "load clock"),
-            config.load.channel_gain,
-            config.load.samples_per_s,
-            pulse_clock=wire_time.now,
-            sleep=wire_time.sleep,
-        )
-        self._load = LoadReader(chip, config.load)
-        seat = SeatReader(board.mcp3008(config.seat.channel, pins), config.seat, config.machine)
-        button = ButtonReader(board.input(pins.button, "button", pull_up=True))
+        self._sensors = open_sensors(config, board, wire_time)
+        self._next_report_s = -math.inf
         self._threads: list[SamplingThread[Event]] = [
-            SamplingThread("load", self._load, inbox.put, self._thread_died, clock),
-            SamplingThread("seat", seat, inbox.put, self._thread_died, clock),
-            SamplingThread("button", button, inbox.put, self._thread_died, clock),
+            SamplingThread("load", self._sensors.load, inbox.put, self._thread_died, clock),
+            SamplingThread("seat", self._sensors.seat, inbox.put, self._thread_died, clock),
+            SamplingThread("button", self._sensors.button, inbox.put, self._thread_died, clock),
         ]
 
     def run(self, stop: threading.Event) -> None:
@@ -169,6 +148,9 @@ class Device:
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + TICK_S
             self._feed(Tick(now_s, _now_utc()))
+        if now_s >= self._next_report_s:
+            self._next_report_s = now_s + REPORT_S
+            self._live.send(PartsReport(now_s, self._sensors.reports(now_s)))
         if not any(thread.hangs(now_s, INPUT_HANGS_AFTER_S) for thread in self._threads):
             self._heartbeat.beat()
         if self._died is not None:
@@ -203,7 +185,8 @@ class Device:
 
     def _tare(self) -> None:
         try:
-            log.info("load set to zero at %.0f counts", self._load.tare())
+            counts = ", ".join(f"{zero:.0f}" for zero in self._sensors.load.tare())
+            log.info("load set to zero at %s counts", counts)
         except LoadError as error:
             log.warning("%s", error)
 

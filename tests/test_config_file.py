@@ -169,7 +169,7 @@ def test_relative_paths_are_taken_from_the_folder_of_the_file(tmp_path: Path, mo
             "[load]\ncounts_per_kg = 2e6",
             "2: load.counts_per_kg = 2000000.0: allowed -1000000 to 1000000 (per kilogram)",
         ),
-        ("[load]\nsamples_per_s = 50", "2: load.samples_per_s = 50: allowed 10, 80 (per second)"),
+        ("[load]\nsamples_per_s = 50", "2: load.samples_per_s = 50: allowed 10, 20, 40, 80, 320 (per second)"),
         ("[machine]\nunits = 'stone'", '2: machine.units = "stone": allowed kg, lb'),
         ("[machine]\nname = 5", "2: machine.name = 5: allowed a text in quotes"),
         ("[web]\nport = '80'", '2: web.port = "80": allowed 1 to 65535, a whole number, without quotes or unit'),

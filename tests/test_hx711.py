@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pin_bench import CLOCK, DATA, LoadBench
 
-from device.hx711 import FULL_SCALE, MAX_HIGH_S, POWER_DOWN_S, PULSES
+from device.hx711 import MAX_HIGH_S, POWER_DOWN_S, PULSES
+from device.load_converter import FULL_SCALE
 
 
 @pytest.fixture

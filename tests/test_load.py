@@ -11,8 +11,8 @@ from pin_bench import CLOCK, LoadBench, run
 
 from device.config import Load
 from device.errors import UserError
-from device.hx711 import FULL_SCALE
 from device.load import CONFIRMED_BY, LoadError, LoadReader
+from device.load_converter import FULL_SCALE
 
 COUNTS_PER_KG = 8000.0
 TARE = 84_213

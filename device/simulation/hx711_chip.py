@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from device.hx711 import BITS, FULL_SCALE, POWER_DOWN_S, PULSES, SETTLING_PERIODS, ChannelGain
+from device.hx711 import POWER_DOWN_S, PULSES, ChannelGain
+from device.load_converter import BITS, FULL_SCALE, SETTLING_PERIODS
 from device.pins import MockBoard
 
 LoadFault = Literal["silent", "stuck_low", "rail_high", "rail_low", "noise", "corrupt"]
