@@ -1,25 +1,27 @@
-"""An active buzzer on one pin, playing sound patterns."""
+"""Plays sound patterns on a buzzer of any kind."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from device.pins import OutputPin
 from device.sound_patterns import Pattern, pattern
+from device.sounder import Sounder
 
 ROUNDING_S = 1e-6
 """So that an update exactly at its deadline is past the edge, whatever the subtraction of two times rounds to."""
 
 
 class Level(NamedTuple):
-    """What a pin should be now, and when (s since the pattern's start) that changes; None = never again."""
+    """What the buzzer should do now, and when (s since the pattern's start) that changes; None = never again."""
 
     high: bool
     next_edge_s: float | None
+    pitch: float = 1.0
+    """Of a tonal buzzer, times its base tone."""
 
 
 def level_at(sound: Pattern, elapsed_s: float) -> Level:
-    """The buzzer's level ``elapsed_s`` after the start of ``sound``. Pure."""
+    """The pattern's level ``elapsed_s`` after the start of ``sound``. Pure."""
     round_s, offset_s = elapsed_s, 0.0
     if sound.repeat_pause_s is not None:
         length_s = sound.burst_s + sound.repeat_pause_s
@@ -29,7 +31,7 @@ def level_at(sound: Pattern, elapsed_s: float) -> Level:
     for i, pulse_s in enumerate(sound.pulses_s):
         edge_s += pulse_s
         if round_s < edge_s:
-            return Level(True, offset_s + edge_s)
+            return Level(True, offset_s + edge_s, sound.pitches[i] if sound.pitches else 1.0)
         edge_s += sound.pauses_s[i] if i < len(sound.pauses_s) else 0.0
         if round_s < edge_s:
             return Level(False, offset_s + edge_s)
@@ -39,10 +41,10 @@ def level_at(sound: Pattern, elapsed_s: float) -> Level:
 
 
 class BuzzerPlayer:
-    """Plays one pattern at a time. ``play`` acts on the pin at once; then ``update`` when its deadline has come."""
+    """Plays one pattern at a time. ``play`` is heard at once; then ``update`` when its deadline has come."""
 
-    def __init__(self, pin: OutputPin) -> None:
-        self._pin = pin
+    def __init__(self, sounder: Sounder) -> None:
+        self._sounder = sounder
         self._sound: Pattern | None = None
         self._start_s = 0.0
         self.playing: str | None = None
@@ -58,12 +60,15 @@ class BuzzerPlayer:
         return self.update(now_s)
 
     def update(self, now_s: float) -> float | None:
-        """Bring the pin to its level for ``now_s``; returns when to call again, None = not before the next ``play``."""
+        """Bring the buzzer to its level for ``now_s``; returns when to call again, None = not before ``play``."""
         if self._sound is None:
-            self._pin.state = False
+            self._sounder.silence()
             return None
         level = level_at(self._sound, max(0.0, now_s - self._start_s) + ROUNDING_S)
-        self._pin.state = level.high
+        if level.high:
+            self._sounder.sound(level.pitch, (self.playing or "").startswith("high:"))
+        else:
+            self._sounder.silence()
         if level.next_edge_s is None:
             self._sound = self.playing = None
             return None

@@ -1,12 +1,13 @@
-"""A red-green-blue light on three pins. Each colour is on or off; amber is red and green together."""
+"""A red-green-blue light, or a traffic light, on three pins. Each lamp is on or off."""
 
 from __future__ import annotations
 
 import math
 from typing import Final, Literal
 
+from device.config import Pins
 from device.messages import Colour
-from device.pins import OutputPin
+from device.pins import Board, OutputPin
 
 Flash = Literal["steady", "slow", "fast"]
 
@@ -16,13 +17,42 @@ ROUNDING_S: Final = 1e-6
 """So that an update exactly at its deadline is past the edge, whatever the subtraction of two times rounds to."""
 ON_SHARE: Final = 0.5
 """Share of a flash's period that is lit (IEC 60601-1-8: 20-60 %)."""
-MIX: Final[dict[Colour, tuple[bool, bool, bool]]] = {
+Mix = dict[Colour, tuple[bool, bool, bool]]
+MIX: Final[Mix] = {
     "off": (False, False, False),
     "red": (True, False, False),
     "green": (False, True, False),
     "blue": (False, False, True),
     "amber": (True, True, False),
 }
+"""Red, green and blue of an RGB light; amber is red and green together."""
+TRAFFIC_MIX: Final[Mix] = {
+    "off": (False, False, False),
+    "red": (True, False, False),
+    "green": (False, True, False),
+    "blue": (False, True, True),
+    "amber": (False, False, True),
+}
+"""Red, green and amber lamp of a traffic light; it has no blue, and no warning lights two lamps (ours)."""
+
+
+class NoLamp:
+    """In place of a lamp on a machine without a light."""
+
+    state = False
+
+
+def open_light(kind: Literal["rgb", "traffic", "none"], board: Board, pins: Pins) -> LightPlayer:
+    """The light that ``outputs.light`` names. Raises PinError."""
+    if kind == "none":
+        return LightPlayer(NoLamp(), NoLamp(), NoLamp())
+    third = "blue light" if kind == "rgb" else "amber light"
+    return LightPlayer(
+        board.output(pins.light_red, "red light"),
+        board.output(pins.light_green, "green light"),
+        board.output(pins.light_blue, third),
+        MIX if kind == "rgb" else TRAFFIC_MIX,
+    )
 
 
 def lit_at(flash: Flash, elapsed_s: float) -> tuple[bool, float | None]:
@@ -38,8 +68,8 @@ def lit_at(flash: Flash, elapsed_s: float) -> tuple[bool, float | None]:
 class LightPlayer:
     """``show`` acts on the pins at once; then ``update`` when its deadline has come."""
 
-    def __init__(self, red: OutputPin, green: OutputPin, blue: OutputPin) -> None:
-        self._pins = (red, green, blue)
+    def __init__(self, red: OutputPin, green: OutputPin, third: OutputPin, mix: Mix = MIX) -> None:
+        self._pins, self._mix = (red, green, third), mix
         self._flash: Flash = "steady"
         self._start_s = 0.0
         self.colour: Colour = "off"
@@ -56,6 +86,6 @@ class LightPlayer:
     def update(self, now_s: float) -> float | None:
         """Bring the pins to their levels for ``now_s``; returns when to call again, None = not before ``show``."""
         lit, next_s = lit_at(self._flash, max(0.0, now_s - self._start_s) + ROUNDING_S)
-        for pin, part in zip(self._pins, MIX[self.colour], strict=True):
+        for pin, part in zip(self._pins, self._mix[self.colour], strict=True):
             pin.state = part and lit
         return None if next_s is None or self.colour == "off" else self._start_s + next_s

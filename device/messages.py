@@ -341,6 +341,9 @@ class LiveState:
     sound: str | None
     """Name of the sound pattern playing, None = silent."""
     help_called: bool
+    load_left_kg: float | None = None
+    """Each foot's share of the load, where there are two cells."""
+    load_right_kg: float | None = None
     schema_version: int = SCHEMA_VERSION
 
 

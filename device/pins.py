@@ -13,47 +13,31 @@ import signal
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from types import FrameType
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import gpiozero
 from gpiozero.pins.mock import MockFactory
 from gpiozero.pins.mock import MockPin as GpiozeroMockPin
 
+from device import board_advice
 from device.config import Pins
-from device.errors import RunError
+from device.header_chip import header_chip
+from device.pin_lines import AnalogInput, InputPin, OutputPin, PinError, TonePin
+from device.quadrature import QuadratureCounter
 
-HEADER_LABEL = "pinctrl-rp1"
-"""Label of the Pi 5's header chip, whose number differs between kernels (0, 4, 11-15 were seen)."""
-_DEVICES = Path("/dev")
+__all__ = [
+    "AnalogInput", "Board", "InputPin", "MockBoard", "OutputPin", "PinError", "TonePin", "header_chip", "open_board",
+    "silence_on_exit",
+]  # fmt: skip
+
+if TYPE_CHECKING:  # only a machine with I2C chips loads what speaks to them
+    from device.i2c import I2cChip
+    from device.simulation.i2c_bus import I2cSlave, SimulatedSMBus
+
 MOCK_BOARD = "c04170"
 """Revision code that the mock board pretends to be: Raspberry Pi 5, 4 GB."""
-
-
-class PinError(RunError):
-    """A pin cannot be had or used; the text says which and what to do."""
-
-
-class InputPin(Protocol):
-    """A header pin that is read. ``state``: True = high."""
-
-    @property
-    def state(self) -> bool: ...
-
-
-class OutputPin(Protocol):
-    """A header pin that is driven. ``state``: True = high."""
-
-    state: bool
-
-
-class AnalogInput(Protocol):
-    """One channel of an MCP3008. ``raw_value``: 0..1023. May raise OSError."""
-
-    @property
-    def raw_value(self) -> int: ...
 
 
 class Board:
@@ -69,6 +53,8 @@ class Board:
         self._errors = (gpiozero.GPIOZeroError, OSError, *backend_errors)
         self._devices: list[Any] = []
         self._outputs: list[OutputPin] = []
+        self._callbacks: list[Callable[[float, bool], None]] = []
+        """gpiozero keeps only weak references to them."""
 
     def output(self, pin: int, purpose: str) -> OutputPin:
         """Drive ``pin`` (low from now on). Raises PinError."""
@@ -90,6 +76,45 @@ class Board:
         line: InputPin = device.pin
         return line
 
+    def tone(self, pin: int, purpose: str) -> TonePin:
+        """Drive ``pin`` with tones (low from now on). Raises PinError."""
+        device = self._open(
+            pin, purpose, lambda: gpiozero.PWMOutputDevice(pin, frequency=1000, pin_factory=self._factory)
+        )
+        self._outputs.append(device.pin)
+        return TonePin(device)
+
+    def quadrature(self, pin_a: int, pin_b: int, purpose: str) -> QuadratureCounter:
+        """Count the edges of two pulled-up pins, in gpiozero's thread. Raises PinError."""
+        lines: list[Any] = [self.input(pin_a, f"{purpose} A", True), self.input(pin_b, f"{purpose} B", True)]
+        counter = QuadratureCounter(bool(lines[0].state), bool(lines[1].state))
+
+        def watch(channel: int) -> None:
+            def changed(_: float, level: bool) -> None:
+                counter.edge(channel, bool(level))
+
+            self._callbacks.append(changed)
+            lines[channel].edges = "both"
+            lines[channel].when_changed = changed
+
+        watch(0)
+        watch(1)
+        return counter
+
+    def i2c(self, bus: int, address: int, purpose: str) -> I2cChip:
+        """The chip at ``address`` of /dev/i2c-``bus``, not spoken to yet. Raises PinError."""
+        try:
+            chip = self._open_chip(bus, address)
+        except OSError as error:
+            raise PinError(f"I2C bus {bus} ({purpose}): {board_advice.i2c_advice(str(error), bus)}") from error
+        self._devices.append(chip)
+        return chip
+
+    def _open_chip(self, bus: int, address: int) -> I2cChip:
+        from device.i2c import open_chip
+
+        return open_chip(bus, address)
+
     def mcp3008(self, channel: int, pins: Pins) -> AnalogInput:
         """Channel 0..7 of the MCP3008 on the seat's SPI pins. Raises PinError, also when SPI is switched off."""
 
@@ -109,10 +134,8 @@ class Board:
         try:
             adc: AnalogInput = self._open(pins.seat_spi_select, "seat converter (MCP3008)", connect)
         except gpiozero.SPISoftwareFallback as error:
-            raise PinError(
-                f"SPI for the seat converter (MCP3008) cannot be opened ({error}): switch it on with "
-                "'sudo raspi-config', Interface Options, SPI, add the user to the group spi, then reboot"
-            ) from error
+            advice = board_advice.spi_advice(str(error))
+            raise PinError(f"SPI of the converter (MCP3008): {advice}") from error
         return adc
 
     def _open(self, pin: int, purpose: str, make: Callable[[], Any]) -> Any:
@@ -123,7 +146,7 @@ class Board:
         except gpiozero.PinInvalidPin as error:
             raise PinError(f"GPIO {pin} ({purpose}): the header has no such pin; choose one of 2 to 27") from error
         except self._errors as error:
-            raise PinError(f"GPIO {pin} ({purpose}): {_advice(str(error))}") from error
+            raise PinError(f"GPIO {pin} ({purpose}): {board_advice.gpio_advice(str(error))}") from error
         self._devices.append(device)
         return device
 
@@ -161,6 +184,8 @@ class MockPin(GpiozeroMockPin):  # type: ignore[misc]  # gpiozero carries no typ
     _state: bool
     watchers: tuple[Callable[[bool], None], ...] = ()
     source: Callable[[], bool] | None = None
+    frequency_hz: float | None = None
+    duty: float = 0.0
 
     def clear_states(self) -> None:
         self._last_change = 0.0
@@ -177,12 +202,45 @@ class MockPin(GpiozeroMockPin):  # type: ignore[misc]  # gpiozero carries no typ
     def _get_state(self) -> bool:
         return self._state if self.source is None else self.source()
 
+    def _set_state(self, value: float) -> None:
+        self.duty = float(value)
+        super()._set_state(value > 0)
+
+    def _get_frequency(self) -> float | None:
+        return self.frequency_hz
+
+    def _set_frequency(self, value: float | None) -> None:
+        self.frequency_hz = value
+        if value is None and self.function == "output":
+            self._set_state(0.0)
+
 
 class MockBoard(Board):
     """A header that exists only in this process. ``watch`` and ``feed`` are what chips and tests hang on to."""
 
     def __init__(self) -> None:
         super().__init__(MockFactory(revision=MOCK_BOARD, pin_class=MockPin))
+
+        self._buses: dict[int, SimulatedSMBus] = {}
+
+    def attach_i2c(self, bus: int, address: int, chip: I2cSlave) -> None:
+        """Put a simulated chip on a bus, in place of the one that was there."""
+        self._bus(bus).chips[address] = chip
+
+    def _bus(self, bus: int) -> SimulatedSMBus:
+        from device.simulation.i2c_bus import SimulatedSMBus
+
+        return self._buses.setdefault(bus, SimulatedSMBus())
+
+    def _open_chip(self, bus: int, address: int) -> I2cChip:
+        from device.i2c import I2cChip
+
+        return I2cChip(self._bus(bus), address)
+
+    def tone_on(self, pin: int) -> tuple[float | None, float]:
+        """Frequency (Hz) and duty cycle of the wave on ``pin``."""
+        line = self._factory.pin(pin)
+        return line.frequency_hz, line.duty
 
     def watch(self, pin: int, watcher: Callable[[bool], None]) -> None:
         """Call ``watcher(level)`` at every change of ``pin``, at once and in the thread that changed it."""
@@ -207,22 +265,6 @@ def open_board(factory: Literal["lgpio", "mock"]) -> Board:
     return MockBoard() if factory == "mock" else _lgpio_board()
 
 
-def header_chip(chips: Sequence[tuple[int, str]]) -> int:
-    """Number of the GPIO chip that carries the header, of (number, label) pairs. Raises PinError."""
-    for number, label in chips:
-        if label == HEADER_LABEL:
-            return number
-    # up to the Pi 4 the header is the SoC's own chip, always number 0 and labelled pinctrl-bcm...
-    for number, label in chips:
-        if number == 0 and label.startswith("pinctrl-bcm"):
-            return number
-    found = ", ".join(f"gpiochip{number} {label}" for number, label in chips) or "none"
-    raise PinError(
-        f"no GPIO chip of a Raspberry Pi header found (found: {found}); on other computers use the simulated "
-        "machine: 'legpress demo'"
-    )
-
-
 def _lgpio_board() -> Board:
     try:
         # importing lgpio leaves a pipe in the working folder, and fails where that cannot be written
@@ -237,27 +279,19 @@ def _lgpio_board() -> Board:
     try:
         return Board(LGPIOFactory(chip=header_chip(_lgpio_chips(lgpio))), (lgpio.error,))
     except (lgpio.error, OSError) as error:
-        raise PinError(f"the GPIO header cannot be opened: {_advice(str(error))}") from error
+        raise PinError(f"the GPIO header cannot be opened: {board_advice.gpio_advice(str(error))}") from error
 
 
 def _lgpio_chips(lgpio: Any) -> list[tuple[int, str]]:
     chips = []
-    for number in sorted(int(path.name.removeprefix("gpiochip")) for path in _DEVICES.glob("gpiochip[0-9]*")):
+    paths = board_advice.DEVICES.glob("gpiochip[0-9]*")
+    for number in sorted(int(path.name.removeprefix("gpiochip")) for path in paths):
         handle = lgpio.gpiochip_open(number)
         try:
             chips.append((number, str(lgpio.gpio_get_chip_info(handle)[3])))
         finally:
             lgpio.gpiochip_close(handle)
     return chips
-
-
-def _advice(error: str) -> str:
-    text = error.lower()
-    if "busy" in text or "in use" in text or "reserved" in text:
-        return f"in use already ({error}); stop the other program ('gpioinfo' names it) or change the pin in [pins]"
-    if "permission" in text or "not permitted" in text or "can not open" in text:
-        return f"no permission ({error}); 'sudo usermod -aG gpio,spi,i2c USER' for legpress's user, then log in again"
-    return f"{error}; check the wiring and [pins], then run 'legpress doctor'"
 
 
 def silence_on_exit(board: Board) -> None:

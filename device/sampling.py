@@ -25,6 +25,20 @@ class Polled(Protocol[Sample_co]):
     def poll(self, now_s: float) -> Sample_co | None: ...
 
 
+class InTurn(Generic[Item]):
+    """Readers that share a bus, as one: each polled when it is due, one a call."""
+
+    def __init__(self, *readers: Polled[Item]) -> None:
+        self._readers = readers
+        self.next_due_s = -math.inf
+
+    def poll(self, now_s: float) -> Item | None:
+        reader = min(self._readers, key=lambda each: each.next_due_s)
+        sample = reader.poll(now_s) if reader.next_due_s <= now_s else None
+        self.next_due_s = min(each.next_due_s for each in self._readers)
+        return sample
+
+
 class SamplingThread(Generic[Item]):
     """Hands every sample to ``deliver``, in this thread. A reader that raises ends the thread and calls ``died``, once:
     the service must end then, for nothing limps on half alive."""

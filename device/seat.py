@@ -25,6 +25,11 @@ SHORT_ABOVE = 0.98
 """Shares of full scale (ours): half-way between the wired ends and the rails."""
 PERIOD_S = 0.05
 MEDIAN_OF = 3
+STEADY_OF = 5
+"""A seat that stands gives readings that agree, but for a lone wild one; a worn potentiometer's leap about, and one of
+them lies at a notch now and then (ours)."""
+NOISE_STEPS = 14
+"""``NOISE_M`` on 0.3 m of travel, in steps of the converter."""
 STALE_AFTER_S = 0.15
 FAILED_AFTER_S = 1.0
 DISABLED_S = 0.5
@@ -45,13 +50,13 @@ class SeatReader:
     def __init__(self, adc: AnalogInput, config: Seat, machine: Machine) -> None:
         self._adc, self._config, self._machine = adc, config, machine
         self.next_due_s = -math.inf
-        self._raw: deque[int] = deque(maxlen=MEDIAN_OF)
+        self._raw: deque[int] = deque(maxlen=STEADY_OF)
         self._place = SeatPlace(config, machine)
         self._last_read_s: float | None = None
         self._log = ReadingLog("seat potentiometer", "steps", 1.0 / PERIOD_S, TROUBLES)
 
     def poll(self, now_s: float) -> SeatSample | None:
-        """One sample a call; None only before the first reading of a converter that does not answer."""
+        """One sample a call; None before the first readings, and for a moment when the converter does not answer."""
         self.next_due_s = now_s + PERIOD_S
         try:
             raw = self._adc.raw_value
@@ -59,6 +64,8 @@ class SeatReader:
             self._log.refused(now_s, "silent")
             return self._unanswered(now_s)
         sample = self._judge(now_s, raw)
+        if sample is None:
+            return None
         if sample.quality in TROUBLES:
             self._log.refused(now_s, sample.quality)
         else:
@@ -68,18 +75,33 @@ class SeatReader:
     def reports(self, now_s: float) -> tuple[PartReport, ...]:
         return (self._log.report(now_s),)
 
-    def _judge(self, now_s: float, raw: int) -> SeatSample:
+    def _judge(self, now_s: float, raw: int) -> SeatSample | None:
         self._last_read_s = now_s
         self._raw.append(raw)
-        share = median_low(self._raw) / FULL_SCALE
-        if share < OPEN_BELOW:
-            return SeatSample(now_s, None, None, "open")
-        if share > SHORT_ABOVE:
-            return SeatSample(now_s, None, None, "short")
+        latest = list(self._raw)[-MEDIAN_OF:]
+        share = median_low(latest) / FULL_SCALE
+        if not OPEN_BELOW <= share <= SHORT_ABOVE:
+            # what was read over a broken wire says nothing of the seat
+            self._raw.clear()
+            return SeatSample(now_s, None, None, "open" if share < OPEN_BELOW else "short")
+        if len(latest) < MEDIAN_OF:
+            return None
+        if not self._steady() and latest != sorted(latest) and latest != sorted(latest, reverse=True):
+            return SeatSample(now_s, None, None, "jump")
         place_m = self._to_metres(share)
         if place_m is None:
             return SeatSample(now_s, None, None, "uncalibrated")
-        return self._place.sample(now_s, place_m)
+        sample = self._place.sample(now_s, place_m)
+        if sample.notch is not None and not self._steady():
+            # on its way through the notch
+            return SeatSample(now_s, place_m, None, "between")
+        return sample
+
+    def _steady(self) -> bool:
+        """All of the last readings agree, but for one."""
+        middle = median_low(self._raw)
+        far = sum(abs(raw - middle) > NOISE_STEPS for raw in self._raw)
+        return far <= 1
 
     def _unanswered(self, now_s: float) -> SeatSample | None:
         if self._last_read_s is None:

@@ -30,13 +30,14 @@ from device.core.state import CoreState
 from device.core.step import step
 from device.errors import RunError, UserError
 from device.heartbeat import Heartbeat
-from device.light import LightPlayer
+from device.light import open_light
 from device.load import LoadError
 from device.messages import CommandReply, PartsReport, PoseSample
 from device.pins import Board, MockBoard, open_board, silence_on_exit
 from device.recorder import NoStore, Recorder, Store
-from device.sampling import SamplingThread
+from device.sampling import InTurn, SamplingThread
 from device.sensor_set import REAL_TIME, WireTime, open_sensors
+from device.sounder import open_sounder
 from device.store.prepare import StoreError, prepare_database
 from device.store.writer import StoreWriter
 
@@ -61,13 +62,8 @@ class Outputs:
     """Buzzer and light. ``update`` when its deadline has come; a change acts on the pins at once."""
 
     def __init__(self, board: Board, config: Config) -> None:
-        pins = config.pins
-        self.buzzer = BuzzerPlayer(board.output(pins.buzzer, "buzzer"))
-        self.light = LightPlayer(
-            board.output(pins.light_red, "red light"),
-            board.output(pins.light_green, "green light"),
-            board.output(pins.light_blue, "blue light"),
-        )
+        self.buzzer = BuzzerPlayer(open_sounder(config.outputs, board, config.pins.buzzer))
+        self.light = open_light(config.outputs.light, board, config.pins)
         self.next_edge_s = math.inf
 
     def apply(self, action: PlaySound | SetLight, now_s: float) -> None:
@@ -113,7 +109,9 @@ class Device:
         self._next_report_s = -math.inf
         self._threads: list[SamplingThread[Event]] = [
             SamplingThread("load", self._sensors.load, inbox.put, self._thread_died, clock),
-            SamplingThread("seat", self._sensors.seat, inbox.put, self._thread_died, clock),
+            # one thread for what shares the converter's bus
+            SamplingThread("seat", InTurn(self._sensors.seat, self._sensors.pads), inbox.put, self._thread_died, clock),
+            SamplingThread("carriage", self._sensors.carriage, inbox.put, self._thread_died, clock),
             SamplingThread("button", self._sensors.button, inbox.put, self._thread_died, clock),
         ]
 
@@ -272,7 +270,7 @@ def simulate(config: Config, board: Board, stack: contextlib.ExitStack) -> WireT
     """
     from device.scenario import load_scenario
     from device.scenario_clock import ScenarioClock
-    from device.simulation.machine import VirtualMachine
+    from device.simulation.machine import EncoderMotion, VirtualMachine
     from device.simulation.trace import PinTrace
 
     assert isinstance(board, MockBoard), "config_file refuses a scenario on real pins"
@@ -282,4 +280,10 @@ def simulate(config: Config, board: Board, stack: contextlib.ExitStack) -> WireT
     scenario = load_scenario(config.simulation.scenario)
     clock = ScenarioClock(config.paths.runtime_dir)
     machine = VirtualMachine(config, scenario, board, clock, once=config.simulation.once)
+    if config.carriage.sensor == "encoder":
+        turning: SamplingThread[None] = SamplingThread(
+            "simulated encoder", EncoderMotion(machine), lambda _: None, lambda _: None
+        )
+        turning.start()
+        stack.callback(turning.stop)
     return WireTime(machine.timer.now, machine.timer.sleep)

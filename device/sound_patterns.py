@@ -1,4 +1,6 @@
-"""Sound patterns as plain data, for a buzzer of one pitch: priority and fault are told apart by rhythm alone.
+"""Sound patterns as plain data: priority and fault are told apart by rhythm alone, for most buzzers have one pitch.
+
+A tonal buzzer adds a pitch to each pulse: higher with priority, rising for a correction, falling for a call.
 
 Within the limits of IEC 60601-1-8 as EVIDENCE gives them: high priority a burst of 10 pulses of 75-200 ms,
 medium 3 pulses of 125-250 ms; low is ours within its habit of one or two pulses. The rhythms themselves are ours.
@@ -21,16 +23,24 @@ class Pattern:
     pulses_s: tuple[float, ...]
     pauses_s: tuple[float, ...]
     repeat_pause_s: float | None = None
+    pitches: tuple[float, ...] = ()
+    """Of each pulse, times the tonal buzzer's base tone; empty = all 1."""
 
     def __post_init__(self) -> None:
         if len(self.pauses_s) != len(self.pulses_s) - 1:
             raise ValueError(
                 f"{len(self.pulses_s)} pulses need {len(self.pulses_s) - 1} pauses, not {len(self.pauses_s)}"
             )
+        if self.pitches and len(self.pitches) != len(self.pulses_s):
+            raise ValueError(f"{len(self.pulses_s)} pulses need {len(self.pulses_s)} pitches, not {len(self.pitches)}")
 
     @property
     def burst_s(self) -> float:
         return sum(self.pulses_s) + sum(self.pauses_s)
+
+
+HIGH_PITCHES: Final = (1.0, 1.25, 1.5, 1.25, 1.5) * 2
+"""A major triad over the standard's three and two pulses (ours)."""
 
 
 def _even(count: int, pulse_s: float, pause_s: float) -> Pattern:
@@ -40,7 +50,7 @@ def _even(count: int, pulse_s: float, pause_s: float) -> Pattern:
 def _high(pulse_s: float, short_s: float, long_s: float) -> Pattern:
     """The standard's ten: three and two pulses, and the same again after a longer breath; repeated while it lasts."""
     group = (short_s, short_s, long_s, short_s)
-    return Pattern((pulse_s,) * 10, (*group, 0.4, *group), repeat_pause_s=2.5)
+    return Pattern((pulse_s,) * 10, (*group, 0.4, *group), repeat_pause_s=2.5, pitches=HIGH_PITCHES)
 
 
 HIGH_GENERIC: Final = _high(0.15, 0.08, 0.25)
@@ -70,9 +80,9 @@ LOW: Final[dict[FaultKind, Pattern]] = {
     "feet_mismatch": Pattern((0.25, 0.13), (0.13,)),
     "seat_misfit": Pattern((0.25,), ()),
 }
-CONFIRM: Final = Pattern((0.05, 0.09, 0.16), (0.05, 0.05))
-"""Corrected: "rises", with one pitch by growing longer; over in 0.4 s and unlike any burst."""
-HELP: Final = Pattern((0.5, 0.5), (0.25,), repeat_pause_s=8.0)
+CONFIRM: Final = Pattern((0.05, 0.09, 0.16), (0.05, 0.05), pitches=(1.0, 1.25, 1.5))
+"""Corrected: rises, with one pitch by growing longer; over in 0.4 s and unlike any burst."""
+HELP: Final = Pattern((0.5, 0.5), (0.25,), repeat_pause_s=8.0, pitches=(1.25, 1.0))
 """Staff called: slow and long, until answered."""
 
 _BY_PRIORITY: Final[dict[Priority, tuple[dict[FaultKind, Pattern], Pattern]]] = {

@@ -47,7 +47,7 @@ OWNERS = {
     "libcamera": {"vision/picamera.py"},
     "mediapipe": {"vision/landmarks.py"},
     "picamera2": {"vision/picamera.py"},
-    "smbus2": set(),
+    "smbus2": {"device/i2c.py"},
     "spidev": set(),
     "waitress": {"web_ui/service.py"},
 }

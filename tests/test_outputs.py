@@ -14,6 +14,7 @@ from device.light import FLASH_HZ, MIX, Flash, LightPlayer, lit_at
 from device.messages import Colour, FaultKind, Priority
 from device.pins import MockBoard
 from device.sound_patterns import CONFIRM, HELP, HIGH, LOW, MEDIUM, Pattern, pattern
+from device.sounder import ActiveBuzzer
 
 BUZZER, RED, GREEN, BLUE = 18, 17, 27, 22
 FAULTS = typing.get_args(FaultKind)
@@ -28,7 +29,7 @@ class OutputBench:
         self.board, self.now_s = MockBoard(), 1000.0
         self.edges = []
         self.board.watch(BUZZER, lambda level: self.edges.append((self.now_s, level)))
-        self.buzzer = BuzzerPlayer(self.board.output(BUZZER, "buzzer"))
+        self.buzzer = BuzzerPlayer(ActiveBuzzer(self.board.output(BUZZER, "buzzer")))
         self.light = LightPlayer(*(self.board.output(pin, "light") for pin in (RED, GREEN, BLUE)))
 
     def colour(self):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import gpiozero
 import pytest
 
+from device import board_advice
 from device import pins as pins_module
 from device.config import Pins
 from device.hx711 import HX711
@@ -128,7 +129,7 @@ def test_the_chips_of_the_computer_are_listed_by_number_and_closed_again(tmp_pat
         gpio_get_chip_info=lambda handle: [0, 54, f"gpiochip{handle}", "pinctrl-rp1" if handle == 4 else "other"],
         gpiochip_close=opened.remove,
     )
-    monkeypatch.setattr(pins_module, "_DEVICES", tmp_path)
+    monkeypatch.setattr(board_advice, "DEVICES", tmp_path)
     assert pins_module._lgpio_chips(lgpio) == [(4, "pinctrl-rp1"), (10, "other")]
     assert opened == []
 
@@ -137,13 +138,13 @@ def test_the_chips_of_the_computer_are_listed_by_number_and_closed_again(tmp_pat
     ("error", "advice"),
     [
         ("GPIO busy", "in use already (GPIO busy); stop the other program ('gpioinfo' names it)"),
-        ("can not open gpiochip", "'sudo usermod -aG gpio,spi,i2c USER'"),
-        ("[Errno 13] Permission denied", "'sudo usermod -aG gpio,spi,i2c USER'"),
+        ("can not open gpiochip", "'sudo usermod -aG gpio USER'"),
+        ("[Errno 13] Permission denied", "'sudo usermod -aG gpio USER'"),
         ("bad GPIO read", "check the wiring and [pins], then run 'legpress doctor'"),
     ],
 )
 def test_each_failure_of_the_header_has_its_own_advice(error, advice):
-    assert advice in pins_module._advice(error)
+    assert advice in board_advice.gpio_advice(error)
 
 
 def test_spi_that_is_switched_off_is_not_replaced_by_slow_software(board, monkeypatch):
@@ -168,7 +169,7 @@ def lgpio(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "lgpio", fake)
     monkeypatch.delitem(sys.modules, "gpiozero.pins.lgpio", raising=False)
     monkeypatch.setattr("gpiozero.pins.local.get_pi_revision", lambda: 0xC04170)
-    monkeypatch.setattr(pins_module, "_DEVICES", tmp_path)
+    monkeypatch.setattr(board_advice, "DEVICES", tmp_path)
     for number in fake.header.chips:
         (tmp_path / f"gpiochip{number}").touch()
     yield fake
@@ -217,7 +218,7 @@ def test_a_pin_that_another_program_holds_is_named(lgpio):
 
 def test_without_permission_for_the_header_the_group_is_named(lgpio, tmp_path):
     (tmp_path / "gpiochip3").touch()
-    with pytest.raises(PinError, match=r"^the GPIO header cannot be opened: no permission .* usermod -aG gpio,spi,i2c"):
+    with pytest.raises(PinError, match=r"^the GPIO header cannot be opened: no permission .* usermod -aG gpio"):
         open_board("lgpio")
 
 
@@ -267,3 +268,38 @@ def test_however_the_process_ends_the_buzzer_is_silent(ending, code, tmp_path):
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, check=False)
     assert (log.read_text(), done.returncode) == ("True False ", code)
+
+
+def test_spi_without_permission_names_its_group(lgpio, tmp_path):
+    lgpio.header.spi_off = True
+    (tmp_path / "spidev0.0").touch(mode=0o000)
+    advice = board_advice.spi_advice("Permission denied", tmp_path)
+    assert advice.startswith("no permission (Permission denied); 'sudo usermod -aG spi USER'")
+
+
+def test_an_i2c_bus_that_is_off_is_told_with_how_to_switch_it_on(lgpio, monkeypatch):
+    def no_bus(bus, address):
+        raise FileNotFoundError(2, "No such file or directory", f"/dev/i2c-{bus}")
+
+    monkeypatch.setattr("device.i2c.open_chip", no_bus)
+    with open_board("lgpio") as board:
+        with pytest.raises(PinError, match=r"^I2C bus 1 \(seat ranger\): I2C is switched off .* Options, I2C, then"):
+            board.i2c(1, 0x29, "seat ranger")
+        with pytest.raises(PinError, match=r"^I2C bus 4 \(seat ranger\): there is no such bus .*i2c-gpio,bus=4"):
+            board.i2c(4, 0x29, "seat ranger")
+
+
+def test_the_real_library_is_what_opens_a_bus():
+    from device.i2c import open_chip
+
+    with pytest.raises(OSError, match="i2c-99"):
+        open_chip(99, 0x29)
+
+
+def test_a_tone_is_a_wave_of_its_pitch_and_width(board):
+    tone = board.tone(18, "buzzer")
+    tone.sound(880.0, 0.25)
+    assert board.tone_on(18) == (880.0, 0.25)
+    assert board.level(18)
+    tone.silence()
+    assert not board.level(18)

@@ -3,7 +3,7 @@
 import queue
 import threading
 
-from device.sampling import SamplingThread
+from device.sampling import InTurn, SamplingThread
 
 
 class Reader:
@@ -70,3 +70,21 @@ def test_a_receiver_that_raises_is_reported_too(caplog):
     assert str(died.get(timeout=5)) == "full"
     thread.stop()
     assert [record.getMessage() for record in caplog.records] == ["seat has died"]
+
+
+def test_readers_that_share_a_bus_are_polled_each_when_it_is_due():
+    class Paced:
+        def __init__(self, name, period_s):
+            self.name, self.period_s, self.next_due_s = name, period_s, float("-inf")
+
+        def poll(self, now_s):
+            self.next_due_s = now_s + self.period_s
+            return self.name
+
+    together, now_s, polled = InTurn(Paced("seat", 0.05), Paced("pads", 0.02)), 0.0, []
+    while now_s < 1.0:
+        polled.append(together.poll(now_s))
+        now_s = max(now_s, together.next_due_s)
+    assert polled.count("pads") in (49, 50, 51)
+    assert polled.count("seat") in (19, 20, 21)
+    assert together.poll(now_s - 0.01) is None

@@ -176,3 +176,32 @@ def test_whatever_is_read_a_notch_is_only_told_where_the_readings_support_it(rea
             place_m = MACHINE.seat_notches_m[sample.notch - 1]
             assert any(abs(reading - reading_at(place_m)) <= 1023 * 3 * 0.013 for reading in history)
     bench.board.close()
+
+
+glitches = st.lists(
+    st.tuples(st.sampled_from(["noise", "wild", "dropout", "late"]), st.integers(0, 1023), st.integers(4, 20)),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(MACHINE.seat_notches_m), glitches)
+def test_a_seat_that_stands_is_never_told_in_another_notch_whatever_single_readings_do(metres, history):
+    """Noise of two steps throughout; lone wild readings, readings that fail, and polls that come late."""
+    bench = SeatBench()
+    notch = MACHINE.seat_notches_m.index(metres) + 1
+    true, noise = reading_at(metres), itertools.cycle([-2, 0, 1, 2, -1])
+    wild = []
+    bench.reading = lambda now_s: wild.pop() if wild else true + next(noise)
+    told = bench.run(0.5)
+    for kind, value, quiet_polls in history:
+        if kind == "wild":
+            wild.append(value)
+        elif kind == "dropout":
+            wild.append(0)
+        elif kind == "late":
+            bench.time.now_s += value / 2000
+        told += bench.run(quiet_polls * PERIOD_S)
+    assert {sample.notch for sample in told} <= {notch, None}
+    assert bench.run(0.5)[-1].notch == notch
+    bench.board.close()

@@ -14,7 +14,7 @@ from device.command.progress import Progress
 from device.config import Config, Paths
 from device.core.actions import PlaySound, SetLight
 from device.core.events import Event, StoreStatus
-from device.messages import Command, CommandReply, LiveState, PoseSample
+from device.messages import Command, CommandReply, LiveState, PartsReport, PoseSample
 from device.pins import MockBoard
 from device.recorder import NoStore
 from device.scenario import load_scenario
@@ -73,6 +73,46 @@ def test_a_database_that_cannot_be_opened_is_said_and_does_not_stop_the_warnings
 
 def test_the_ids_of_two_runs_never_begin_alike() -> None:
     assert len({session_name() for _ in range(50)}) == 50
+
+
+EVERYTHING = {
+    "load": {"converter": "nau7802", "cells": 2, "location": "stack", "counts_per_kg": 8000.0,
+             "counts_per_kg_right": 8000.0, "tare_counts": 84213, "tare_counts_right": 84213},
+    "pins": {"factory": "mock", "seat_switches": [7, 12, 13, 14, 15, 19, 21]},
+    "seat": {"sensors": ["switches", "tof"], "tof_bus": 4},
+    "carriage": {"sensor": "encoder"},
+    "pads": {"enabled": True},
+    "outputs": {"buzzer": "passive", "light": "traffic"},
+}  # fmt: skip
+
+
+def test_a_machine_with_every_sensor_there_is_reports_each_part_and_all_are_well(tmp_path: Path) -> None:
+    from device.scenario_clock import ScenarioClock
+
+    config = Config.model_validate({**config_in(tmp_path).model_dump(), **EVERYTHING})
+    inbox: Mailbox[Event] = Mailbox()
+    with MockBoard() as board:
+        virtual = VirtualMachine(config, load_scenario("rounding"), board, ScenarioClock(tmp_path / "run"))
+        wire_time = WireTime(virtual.timer.now, virtual.timer.sleep)
+        device = Device(config, board, NoStore(), inbox, wire_time=wire_time)
+        live = Subscriber(config.paths.runtime_dir, "live")
+        stop = threading.Event()
+        running = threading.Thread(target=device.run, args=(stop,))
+        running.start()
+        reports = (record for _ in range(TURNS) if live.wait(0.5) for record in live.drain())
+        healthy = next(
+            (r for r in reports if isinstance(r, PartsReport) and all(part.health == "ok" for part in r.parts)), None
+        )
+        stop.set()
+        running.join(10)
+        device.close()
+        live.close()
+    inbox.close()
+    assert healthy is not None
+    assert [part.part for part in healthy.parts] == [
+        "load cell left", "load cell right", "seat switches", "seat ranger", "carriage encoder", "back pad lumbar",
+        "back pad sacrum",
+    ]  # fmt: skip
 
 
 class Machine:

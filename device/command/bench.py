@@ -14,6 +14,7 @@ from device import config_file
 from device.command import bench_accuracy
 from device.command.bench_core import core_step
 from device.command.bench_live import latency_to_pin, processes, stream_delivery
+from device.command.bench_sensors import sensor_hour
 from device.command.bench_vision import vision_against_bare
 from device.command.native_log import native_messages_diverted
 from device.config import Config
@@ -46,12 +47,14 @@ PARTS: dict[str, Part] = {
     "core": core_step,
     "processes": processes,
     "stream": stream_delivery,
+    "sensors": sensor_hour,
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    speed = actions.add_parser("speed", help="frame rate, latency, cost of a step, memory, event streams")
+    what = "frame rate, latency, cost of a step, memory, event streams, an hour at the load cell"
+    speed = actions.add_parser("speed", help=what)
     speed.add_argument("--only", action="append", choices=tuple(PARTS), help="only this part; may be repeated")
     speed.add_argument("--quick", action="store_true", help="fewer rounds: to see that it runs, not to quote")
     speed.add_argument("--json", type=Path, metavar="OUT", help="write the figures as JSON")

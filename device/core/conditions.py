@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from device.core.carriage_watch import CARRIAGE_FRESH_S
+from device.core.pad_watch import pads_fresh
 from device.core.sensors import SEAT_FRESH_S, load_fresh_s
 from device.core.turn import Turn
 from device.messages import Condition, ConditionKind, Measure
@@ -15,6 +17,8 @@ POSTURE_MEASURES: Final[tuple[Measure, ...]] = ("lumbar_flexion", "valgus", "kne
 KNOWN_FOR_S = 3.0
 """A measure not known for this long, with somebody in view, is not being checked (a towel over the knee)."""
 NOBODY_S = 1.0
+NO_SWITCH_S = 5.0
+"""A seat on its way closes no switch either; longer, and somebody has to look (ours)."""
 SETTLES_S = 0.3
 """The load's value is gone at once when stale; only the message waits, so that it does not flicker."""
 
@@ -32,6 +36,13 @@ def form_check_runs(turn: Turn) -> bool:
 
 def checks_now(turn: Turn) -> tuple[Measure, ...]:
     """What is being checked right now: what the cameras can check, less what they have lost from sight."""
+    seen = _seen(turn)
+    # the pads feel the back whether or not a camera sees it
+    return ("lumbar_flexion", *seen) if pads_fresh(turn) and "lumbar_flexion" not in seen else seen
+
+
+def _seen(turn: Turn) -> tuple[Measure, ...]:
+    """What the cameras check."""
     view, now_s = turn.view, turn.now_s
     sample = view.sample
     if sample is None or now_s - sample.t_s > turn.config.faults.pose_stale_s:
@@ -59,6 +70,8 @@ def update_conditions(turn: Turn) -> None:
     _cameras(turn, found)
     _load(turn, found)
     _seat(turn, found)
+    _carriage(turn, found)
+    _pads(turn, found)
     if turn.store_trouble is not None:
         found.append(("store_failed", turn.store_trouble))
     before = {condition.kind: condition for condition in turn.conditions}
@@ -102,7 +115,7 @@ def _cameras(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
 def _load(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
     sensors = turn.sensors
     sample = sensors.load
-    if turn.clock.first_tick_s is None:
+    if turn.clock.first_tick_s is None or turn.config.load.converter == "none":
         return
     silent_s = turn.now_s - (turn.clock.first_tick_s if sample is None else sample.t_s)
     if silent_s > load_fresh_s(turn.config) + SETTLES_S or (sample is not None and sample.quality == "stale"):
@@ -111,16 +124,19 @@ def _load(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
         found.append(("load_failed", "The load cell has failed - check its wiring; load warnings are off"))
     elif sample is not None and sample.quality == "saturated":
         found.append(("load_failed", "The load cell is beyond its range - check its wiring and its limit"))
-    elif turn.config.load.counts_per_kg is None or (sample is not None and sample.quality == "uncalibrated"):
+    elif not turn.config.load.calibrated or (sample is not None and sample.quality == "uncalibrated"):
         found.append(("load_uncalibrated", "Load unknown, treated as heavy - staff: legpress calibrate load"))
     elif turn.now_s - max(sensors.load_good_s, turn.clock.first_tick_s) > SEAT_FRESH_S:
         found.append(("load_failed", "The load cell gives no valid reading - check its wiring"))
+    off_kg = None if sample is None else sample.zero_off_kg
+    if off_kg is not None and abs(off_kg) > turn.config.load.zero_limit_kg:
+        found.append(("load_drifted", f"The empty machine weighs {off_kg:+.1f} kg - staff: set the load to zero"))
 
 
 def _seat(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
     sensors = turn.sensors
     sample = sensors.seat
-    if turn.clock.first_tick_s is None:
+    if turn.clock.first_tick_s is None or not turn.config.seat.sensors:
         return
     silent_s = turn.now_s - (turn.clock.first_tick_s if sample is None else sample.t_s)
     if silent_s > SEAT_FRESH_S or (sample is not None and sample.quality == "stale"):
@@ -133,5 +149,29 @@ def _seat(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
         found.append(("seat_failed", f"The seat sensor {what} - check its wiring; the seat is not watched"))
     elif sample.quality == "uncalibrated":
         found.append(("seat_failed", "The seat sensor is not calibrated - staff: legpress calibrate seat"))
+    elif sample.quality == "two_switches":
+        found.append(("seat_failed", "Two seat switches are closed at once - check them; the seat is not watched"))
+    elif sample.quality == "disagree":
+        found.append(("seat_failed", "The two seat sensors differ - check them; the seat is not watched"))
+    elif sample.quality == "no_switch" and turn.now_s - (sensors.between_since_s or turn.now_s) > NO_SWITCH_S:
+        found.append(("seat_failed", "No seat switch is closed - lock the seat, or check the switches"))
     elif sample.quality == "jump" and turn.now_s - sensors.seat_ok_s > SEAT_FRESH_S:
         found.append(("seat_failed", "The seat sensor jumps about - check its wiring; the seat is not watched"))
+
+
+def _carriage(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
+    if turn.config.carriage.sensor == "none" or turn.clock.first_tick_s is None:
+        return
+    watch = turn.sensors.carriage
+    if watch.distrusted:
+        detail = "The sled's sensor stands still while the plate moves - check its coupling; the cameras count instead"
+        found.append(("carriage_failed", detail))
+    elif turn.now_s - max(watch.good_s, turn.clock.first_tick_s) > CARRIAGE_FRESH_S + SETTLES_S:
+        found.append(("carriage_failed", "The sled's sensor is silent - check its wiring; the cameras count instead"))
+
+
+def _pads(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
+    if not turn.config.pads.enabled or turn.clock.first_tick_s is None:
+        return
+    if turn.now_s - max(turn.sensors.pads.good_s, turn.clock.first_tick_s) > SEAT_FRESH_S:
+        found.append(("pads_failed", "The back pad's sensors have failed - check their wiring"))

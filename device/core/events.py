@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from device.core.posture import NeutralProfile
-from device.messages import ButtonPressed, Command, LoadSample, PoseSample, SeatSample
+from device.messages import ButtonPressed, CarriageSample, Command, LoadSample, PadSample, PoseSample, SeatSample
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +44,16 @@ class Stop:
     t_s: float
 
 
-Event = PoseSample | LoadSample | SeatSample | ButtonPressed | Command | Tick | MemberRecalled | StoreStatus | Stop
+Event = (
+    PoseSample
+    | LoadSample
+    | SeatSample
+    | CarriageSample
+    | PadSample
+    | ButtonPressed
+    | Command
+    | Tick
+    | MemberRecalled
+    | StoreStatus
+    | Stop
+)

@@ -12,10 +12,9 @@ from device.core.cues import warning_fault
 from device.core.enrolment import REPS
 from device.core.goals import band_of
 from device.core.records import utc_at
-from device.core.reps import MIN_ROM_M
 from device.core.sensors import load_now_kg, seat_notch_now
-from device.core.sets import person_here
-from device.core.state import ActiveFault, LiftingSet
+from device.core.sets import depth_now, person_here
+from device.core.state import ActiveFault
 from device.core.turn import Turn
 from device.messages import LiveState, PoseSample, SetProgress, Sided
 from device.messages import Warning as MemberWarning
@@ -25,8 +24,6 @@ EVERY_S = 0.35
 FRAME_S = 0.03
 """Figures are published at most this often; whatever else changes, at once."""
 REST_SHOWN_S = 180.0
-ROM_GUESS_M = 0.25
-"""Depth is shown against this until a first rep gives the lifter's own (ours)."""
 
 Phase = Literal["idle", "enrolment", "seated", "ready", "lifting", "rest", "out_of_order"]
 
@@ -100,6 +97,8 @@ def live_state(turn: Turn) -> LiveState:
         light=cues.light,
         sound=cues.sound,
         help_called=cues.help_called,
+        load_left_kg=None if load_now_kg(turn) is None or turn.sensors.load is None else turn.sensors.load.left_kg,
+        load_right_kg=None if load_now_kg(turn) is None or turn.sensors.load is None else turn.sensors.load.right_kg,
     )
 
 
@@ -143,11 +142,7 @@ def _progress(turn: Turn) -> SetProgress | None:
         number=lifting.number,
         reps=lifting.marks,
         rep_phase=reps.phase,
-        depth=None if _fresh(turn) is None or reps.t_s is None else _depth(turn, lifting),
+        depth=depth_now(turn),
         phase_elapsed_s=max(0.0, turn.now_s - reps.phase_since_s),
     )
 
-
-def _depth(turn: Turn, lifting: LiftingSet) -> float:
-    rom = max(lifting.deepest_rom_m or ROM_GUESS_M, MIN_ROM_M)
-    return min(1.2, max(0.0, (turn.reps.position_m - turn.reps.top_m) / rom))

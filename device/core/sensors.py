@@ -58,9 +58,14 @@ def take_load(turn: Turn, sample: LoadSample) -> None:
         smooth = kg
     else:
         smooth = sensors.smooth_kg + (1.0 - math.exp(-dt / AVERAGED_S)) * (kg - sensors.smooth_kg)
-    turn.sensors = _held(turn, sensors._replace(load=sample, load_kg=kg, load_good_s=sample.t_s, smooth_kg=smooth), kg)
+    after = sensors._replace(load=sample, load_kg=kg, load_good_s=sample.t_s, smooth_kg=smooth)
+    turn.sensors = sensors = _held(turn, after, kg)
+    held = sensors.taken_since_s is not None
+    static_kg = None if not held else sensors.static_kg if sample.moving else smooth
+    turn.sensors = sensors._replace(static_kg=static_kg)
     _tally(turn, kg)
-    _judge_overload(turn, smooth)
+    # a sled that is turned at the bottom presses harder than it weighs: that is no overload
+    _judge_overload(turn, smooth if not sample.moving or static_kg is None else static_kg)
     _judge_drop(turn, kg, sample.t_s)
 
 
@@ -79,7 +84,7 @@ def forget_stale_load(turn: Turn) -> None:
     sensors = turn.sensors
     if sensors.smooth_kg is None or turn.now_s - sensors.load_good_s <= load_fresh_s(turn.config):
         return
-    turn.sensors = sensors._replace(smooth_kg=None, taken_since_s=None, light_since_s=None)
+    turn.sensors = sensors._replace(smooth_kg=None, taken_since_s=None, light_since_s=None, static_kg=None)
     for kind in ("overload", "load_dropped"):
         fault = find(turn, kind)
         if fault is not None:
@@ -152,7 +157,7 @@ def take_seat(turn: Turn, sample: SeatSample) -> None:
         turn.sensors = sensors._replace(
             seat=sample, seat_ok_s=sample.t_s, last_notch=sample.notch, between_since_s=None
         )
-    elif sample.quality == "between":
+    elif sample.quality in ("between", "no_switch"):
         since_s = sample.t_s if sensors.between_since_s is None else sensors.between_since_s
         turn.sensors = sensors._replace(seat=sample, between_since_s=since_s)
     else:

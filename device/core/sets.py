@@ -12,7 +12,7 @@ from device.core.records import announce, set_record, utc_at
 from device.core.rep_faults import judge_lowering, seat_advice
 from device.core.rep_records import close_rep, count_rep
 from device.core.rep_signals import RepBegan, RepBottom, RepShape, RepSignal
-from device.core.reps import LOST_S
+from device.core.reps import LOST_S, MIN_ROM_M
 from device.core.sensors import seat_notch_now
 from device.core.state import LastSet, LiftingSet, LoadSum, RepTally
 from device.core.turn import Turn
@@ -28,6 +28,8 @@ HELD_FACTOR: Final = 4.0
 REP_CLOSES_S = 0.7
 """A counted rep stays open for what happens at its top: knees that lock do so within half a second (ours)."""
 SEAT_TOLD_S = 6.0
+ROM_GUESS_M: Final = 0.25
+"""Depth is taken against this until a first rep gives the lifter's own (ours)."""
 
 
 def person_here(turn: Turn) -> bool:
@@ -37,6 +39,15 @@ def person_here(turn: Turn) -> bool:
 def pose_is_fresh(turn: Turn) -> bool:
     sample = turn.view.sample
     return sample is not None and turn.now_s - sample.t_s <= turn.config.faults.pose_stale_s
+
+
+def depth_now(turn: Turn) -> float | None:
+    """0 at the top, 1 at the depth of the set's deepest rep (at first of a usual one); None while nothing is known."""
+    if turn.reps.t_s is None or turn.now_s - turn.reps.t_s > turn.config.faults.pose_stale_s:
+        return None
+    deepest_m = None if turn.set is None else turn.set.deepest_rom_m
+    rom_m = max(deepest_m or ROM_GUESS_M, MIN_ROM_M)
+    return min(1.2, max(0.0, (turn.reps.position_m - turn.reps.top_m) / rom_m))
 
 
 def begin_by_load(turn: Turn) -> None:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from device.config import Config
 from device.core.actions import Flash, ReplayFrame
+from device.core.carriage_watch import CarriageWatch
+from device.core.pad_watch import PadWatch
 from device.core.posture import NeutralProfile, Posture, PostureState
 from device.core.rep_signals import RepShape
 from device.core.reps import RepTracker
@@ -36,7 +38,7 @@ class Clock:
 
 
 class Sensors(NamedTuple):
-    """The newest samples of load and seat, and what is made of them."""
+    """The newest samples of the sensors, and what is made of them."""
 
     load: LoadSample | None = None
     load_kg: float | None = None
@@ -53,6 +55,10 @@ class Sensors(NamedTuple):
     seat_ok_s: float = float("-inf")
     last_notch: int | None = None
     between_since_s: float | None = None
+    static_kg: float | None = None
+    """The load when it last stood still in the lifter's hands: what the sled weighs, whatever its movement adds."""
+    carriage: CarriageWatch = CarriageWatch()
+    pads: PadWatch = PadWatch()
 
 
 @dataclass(frozen=True, slots=True)

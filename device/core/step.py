@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from device.core import enrolment
 from device.core.actions import Action
+from device.core.carriage_watch import carriage_leads, note_carriage, seen_carriage
 from device.core.commands import obey, press, take_member
 from device.core.conditions import update_conditions
 from device.core.cues import sound_form_check_edge, update_cues
@@ -22,20 +23,41 @@ from device.core.events import Event, MemberRecalled, Stop, StoreStatus, Tick
 from device.core.faults import end_all, end_unseen, watch_posture
 from device.core.goals import remind_of_warm_up
 from device.core.live import publish
+from device.core.pad_watch import felt_posture, fused, note_pads
 from device.core.posture import Posture, PostureState, judge
 from device.core.records import remember, store_replays
 from device.core.rep_faults import judge_feet
 from device.core.rep_records import gather
 from device.core.reps import finish, follow
 from device.core.sensors import forget_stale_load, judge_seat, take_load, take_seat
-from device.core.sets import PERSON_S, begin_by_load, end_set, on_rep_signal, tend_set
+from device.core.sets import (
+    PERSON_S,
+    begin_by_load,
+    depth_now,
+    end_set,
+    on_rep_signal,
+    person_here,
+    pose_is_fresh,
+    tend_set,
+)
 from device.core.state import Clock, CoreState, Lifter, View
 from device.core.turn import Turn
-from device.messages import ButtonPressed, Command, LoadSample, PoseSample, SeatSample, Sided
+from device.messages import (
+    ButtonPressed,
+    CarriageSample,
+    Command,
+    LoadSample,
+    PadSample,
+    PoseSample,
+    SeatSample,
+    Sided,
+)
 
 FUTURE_S = 2.0
 """A sample this far ahead of the last tick has a wrong clock; believing it would make all later ones old."""
 NO_RECORDS = "The database takes no records - staff: check the disk"
+SEES_BACK_S = 0.5
+"""The back was measured this recently: the cameras see it (ours: four frames at 8/s)."""
 LEFT_S = 30.0
 """Nobody on the machine for this long: the next one is somebody else (ours)."""
 
@@ -68,6 +90,28 @@ def _take_seat(turn: Turn, sample: SeatSample) -> None:
         take_seat(turn, sample)
 
 
+def _take_carriage(turn: Turn, sample: CarriageSample) -> None:
+    """The sled's own sensor leads for the reps; a sled that nobody sits at does not do any."""
+    if not _in_time(turn, sample.t_s):
+        return
+    position_m = note_carriage(turn, sample)
+    if position_m is None or (pose_is_fresh(turn) and not person_here(turn)):
+        return
+    turn.reps, signal = follow(turn.reps, sample.t_s, position_m, None)
+    if signal is not None:
+        on_rep_signal(turn, signal)
+    tend_set(turn)
+
+
+def _take_pads(turn: Turn, sample: PadSample) -> None:
+    """Where no camera sees the back, the pads alone are judged; else they wait for the next frame."""
+    if not _in_time(turn, sample.t_s):
+        return
+    note_pads(turn, sample, depth_now(turn))
+    if sample.quality == "ok" and turn.now_s - turn.view.lumbar_known_s > SEES_BACK_S:
+        watch_posture(turn, felt_posture(turn), sample.t_s)
+
+
 def _take_press(turn: Turn, button: ButtonPressed) -> None:
     if _in_time(turn, button.t_s):
         press(turn, button)
@@ -96,14 +140,16 @@ def _see(turn: Turn, sample: PoseSample) -> None:
     judging, posture = judge(before.judging, sample, turn.lifter.neutral)
     # The plate is seen without the lifter too; a sled that nobody sits at does not do reps.
     seated = sample.person or sample.t_s - before.person_s <= PERSON_S
-    carriage_m = sample.carriage_m if seated else None
-    turn.reps, signal = follow(turn.reps, sample.t_s, carriage_m, _mean(posture.knee_flexion_deg))
+    carriage_m = seen_carriage(turn, sample.carriage_m if seated else None, sample.t_s)
+    signal = None
+    if not carriage_leads(turn):
+        turn.reps, signal = follow(turn.reps, sample.t_s, carriage_m, _mean(posture.knee_flexion_deg))
     turn.view = _look(turn, before, sample, posture, judging)
     if signal is not None:
         on_rep_signal(turn, signal)
     begin_by_load(turn)
     collect(turn, sample)
-    watch_posture(turn, posture, sample.t_s)
+    watch_posture(turn, fused(turn, posture), sample.t_s)
     gather(turn, posture)
     judge_feet(turn, _mean(posture.foot_placement), sample.t_s)
     remember(turn, sample.t_s)
@@ -194,6 +240,8 @@ _HANDLERS: Final[dict[type[Event], Callable[[Turn, Any], None]]] = {
     PoseSample: _take_pose,
     LoadSample: _take_load,
     SeatSample: _take_seat,
+    CarriageSample: _take_carriage,
+    PadSample: _take_pads,
     Tick: _tick,
     ButtonPressed: _take_press,
     Command: obey,

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from device.config import Config
 from device.hx711 import ChannelGain
 from device.pins import MockBoard
 from device.scenario import CELL_COUNTS_PER_KG, CELL_TARE_COUNTS, Moment, Scenario, ScenarioClock
+from device.simulation.encoder import SimulatedEncoder
 from device.simulation.hx711_chip import SimulatedHX711
 from device.simulation.mcp3008_chip import SimulatedMCP3008
+from device.simulation.nau7802_chip import SimulatedNAU7802
+from device.simulation.vl53l1x_chip import SimulatedVL53L1X
 
 CELL_NOISE_COUNTS = 150.0
 """Standard deviation of a reading: 0.02 kg."""
 POT_NOISE_STEPS = 0.6
+RANGER_NOISE_M = 0.003
 
 PotFault = Literal["open", "short", "jump"]
 """``open`` the wiper's wire is broken · ``short`` it touches the supply · ``jump`` a worn spot: readings leap about."""
@@ -79,17 +85,51 @@ class VirtualMachine:
         """Somebody leaning on the plate."""
         self.seat_offset_notches = 0.0
         """The seat's pin not fallen into its hole: between notches."""
-        self.load_chip = SimulatedHX711(
+        self.pad_shares = (0.45, 0.45)
+        """How hard the back rests on the lumbar and on the sacral force sensor."""
+        pins, load = config.pins, config.load
+        if load.converter == "hx711":
+            self.load_chip = self._hx711(board, pins.load_data, pins.load_clock)
+            if load.cells == 2:
+                self.load_chip_right = self._hx711(board, pins.load_data_right, pins.load_clock_right)
+        elif load.converter == "nau7802":
+            self.bridge = SimulatedNAU7802(board, load.bus, pins.load_ready, self._bridge_counts, now)
+            if load.cells == 2:
+                self.bridge_right = SimulatedNAU7802(
+                    board, load.bus_right, pins.load_ready_right, self._bridge_counts, now
+                )
+        if "pot" in config.seat.sensors or config.pads.enabled:
+            self.adc = SimulatedMCP3008(board, pins, self._adc_reading)
+        if "switches" in config.seat.sensors:
+            for i, pin in enumerate(pins.seat_switches, start=1):
+                board.feed(pin, partial(self._switch_level, i))
+        if "tof" in config.seat.sensors:
+            self.seat_ranger = SimulatedVL53L1X(board, config.seat.tof_bus, self._seat_distance_m, now)
+        if config.carriage.sensor == "encoder":
+            self.encoder = SimulatedEncoder(board, pins.carriage_a, pins.carriage_b)
+        elif config.carriage.sensor == "tof":
+            self.carriage_ranger = SimulatedVL53L1X(board, config.carriage.tof_bus, self._carriage_distance_m, now)
+        self.button = SimulatedButton(board, pins.button)
+
+    def _hx711(self, board: MockBoard, data_pin: int, clock_pin: int) -> SimulatedHX711:
+        return SimulatedHX711(
             board,
-            config.pins.load_data,
-            config.pins.load_clock,
+            data_pin,
+            clock_pin,
             self._counts,
-            config.load.samples_per_s,
-            clock=now,
+            self._config.load.samples_per_s,
+            clock=self._now,
             pulse_clock=self.timer.now,
         )
-        self.seat_chip = SimulatedMCP3008(board, config.pins, self._pot)
-        self.button = SimulatedButton(board, config.pins.button)
+
+    @property
+    def seat_chip(self) -> SimulatedMCP3008:
+        """The converter that the potentiometer hangs on."""
+        return self.adc
+
+    def turn_encoder(self) -> None:
+        """Let the encoder follow the carriage to where it is now; its edges come as the pins change."""
+        self.encoder.move_to(round(self.moment().carriage_m * self._config.carriage.counts_per_m))
 
     def moment(self) -> Moment:
         """The scenario as it stands now."""
@@ -98,11 +138,46 @@ class VirtualMachine:
     def _counts(self, setting: ChannelGain, t_s: float) -> int:
         if setting == "b32":
             return round(self._random.gauss(0.0, CELL_NOISE_COUNTS))  # nothing is wired to channel B
-        moment = self._scenario.moment(self._clock.elapsed(t_s), self._once)
-        kgf = moment.cell_kgf if self._config.load.location == "plate" else moment.stack_kgf
-        counts = CELL_TARE_COUNTS + CELL_COUNTS_PER_KG * (kgf + self.extra_kgf)
-        counts += self._random.gauss(0.0, CELL_NOISE_COUNTS)
+        counts = self._bridge_counts(t_s)
         return round(counts if setting == "a128" else counts / 2)
+
+    def _bridge_counts(self, t_s: float) -> int:
+        """Of one cell; two share the load equally."""
+        moment, load = self._scenario.moment(self._clock.elapsed(t_s), self._once), self._config.load
+        kgf = moment.cell_kgf if load.location == "plate" else moment.stack_kgf
+        counts = CELL_TARE_COUNTS + CELL_COUNTS_PER_KG * (kgf + self.extra_kgf) / load.cells
+        return round(counts + self._random.gauss(0.0, CELL_NOISE_COUNTS))
+
+    def _adc_reading(self, channel: int) -> int:
+        pads = self._config.pads
+        if pads.enabled and channel in (pads.lumbar_channel, pads.sacrum_channel):
+            share = self.pad_shares[0 if channel == pads.lumbar_channel else 1]
+            return round(1023 * share + self._random.gauss(0.0, POT_NOISE_STEPS))
+        return self._pot(channel)
+
+    def _seat_m(self) -> float:
+        notches = self._config.machine.seat_notches_m
+        place = self.moment().seat_place + self.seat_offset_notches - 1
+        below = max(0, min(int(place), len(notches) - 2))
+        return notches[below] + (place - below) * (notches[below + 1] - notches[below])
+
+    def _switch_level(self, notch: int) -> bool:
+        """A closed switch pulls its pin to ground."""
+        return not self._switch_closed(notch)
+
+    def _switch_closed(self, notch: int) -> bool:
+        machine = self._config.machine
+        return abs(self._seat_m() - machine.seat_notches_m[notch - 1]) <= machine.seat_notch_tolerance_m
+
+    def _seat_distance_m(self, t_s: float) -> float:
+        seat = self._config.seat
+        sign = 1 if seat.tof_direction == "away" else -1
+        return seat.tof_first_m + sign * self._seat_m() + self._random.gauss(0.0, RANGER_NOISE_M)
+
+    def _carriage_distance_m(self, t_s: float) -> float:
+        sign = 1 if self._config.carriage.tof_direction == "away" else -1
+        moved_m = self._scenario.moment(self._clock.elapsed(t_s), self._once).carriage_m
+        return 1.0 + sign * moved_m + self._random.gauss(0.0, RANGER_NOISE_M)
 
     def _pot(self, channel: int) -> int:
         if channel != self._config.seat.channel:
@@ -114,9 +189,20 @@ class VirtualMachine:
         if self.pot_fault == "jump":
             return self._random.randrange(60, 960)
         notches, seat = self._config.machine.seat_notches_m, self._config.seat
-        place = self.moment().seat_place + self.seat_offset_notches - 1
-        below = max(0, min(int(place), len(notches) - 2))
-        place_m = notches[below] + (place - below) * (notches[below + 1] - notches[below])
-        share = (place_m - notches[0]) / (notches[-1] - notches[0])
+        share = (self._seat_m() - notches[0]) / (notches[-1] - notches[0])
         reading = seat.reading_at_first + share * (seat.reading_at_last - seat.reading_at_first)
         return round(1023 * reading + self._random.gauss(0.0, POT_NOISE_STEPS))
+
+
+class EncoderMotion:
+    """Turns the encoder with the carriage: the one part whose edges come by themselves, and not when it is read."""
+
+    PERIOD_S = 0.01
+
+    def __init__(self, machine: VirtualMachine) -> None:
+        self._machine = machine
+        self.next_due_s = -math.inf
+
+    def poll(self, now_s: float) -> None:
+        self.next_due_s = now_s + self.PERIOD_S
+        self._machine.turn_encoder()
