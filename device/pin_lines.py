@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from device.errors import RunError
@@ -44,3 +45,19 @@ class AnalogInput(Protocol):
 
     @property
     def raw_value(self) -> int: ...
+
+
+class EdgeWatch:
+    """Calls ``edge(level)`` at every edge of a pin, in the library's thread, until it is closed."""
+
+    def __init__(self, line: Any, edge: Callable[[bool], None]) -> None:
+        self._line, self._edge = line, edge
+        line.edges = "both"
+        # the library keeps only a weak reference: this object is what keeps it
+        line.when_changed = self._changed
+
+    def _changed(self, _: float, level: bool) -> None:
+        self._edge(bool(level))
+
+    def close(self) -> None:
+        self._line.when_changed = None

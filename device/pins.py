@@ -14,6 +14,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,7 +25,7 @@ from gpiozero.pins.mock import MockPin as GpiozeroMockPin
 from device import board_advice
 from device.config import Pins
 from device.header_chip import header_chip
-from device.pin_lines import AnalogInput, InputPin, OutputPin, PinError, TonePin
+from device.pin_lines import AnalogInput, EdgeWatch, InputPin, OutputPin, PinError, TonePin
 from device.quadrature import QuadratureCounter
 
 __all__ = [
@@ -53,8 +54,6 @@ class Board:
         self._errors = (gpiozero.GPIOZeroError, OSError, *backend_errors)
         self._devices: list[Any] = []
         self._outputs: list[OutputPin] = []
-        self._callbacks: list[Callable[[float, bool], None]] = []
-        """gpiozero keeps only weak references to them."""
 
     def output(self, pin: int, purpose: str) -> OutputPin:
         """Drive ``pin`` (low from now on). Raises PinError."""
@@ -89,16 +88,8 @@ class Board:
         lines: list[Any] = [self.input(pin_a, f"{purpose} A", True), self.input(pin_b, f"{purpose} B", True)]
         counter = QuadratureCounter(bool(lines[0].state), bool(lines[1].state))
 
-        def watch(channel: int) -> None:
-            def changed(_: float, level: bool) -> None:
-                counter.edge(channel, bool(level))
-
-            self._callbacks.append(changed)
-            lines[channel].edges = "both"
-            lines[channel].when_changed = changed
-
-        watch(0)
-        watch(1)
+        # released before the pins themselves
+        self._devices += [EdgeWatch(line, partial(counter.edge, channel)) for channel, line in enumerate(lines)]
         return counter
 
     def i2c(self, bus: int, address: int, purpose: str) -> I2cChip:

@@ -19,6 +19,14 @@ class Header:
         self.opened, self.busy, self.spi_words = [], set(), []
         self.spi_off = False
         self.outputs, self.levels, self.watchers, self.sources = set(), {}, {}, {}
+        self.waves, self.callbacks = {}, {}
+
+    def drive(self, pin, level):
+        """Pull an input to ``level`` from outside; whoever waits for its edges is called."""
+        if self.levels.get(pin, 0) != int(level):
+            self.levels[pin] = int(level)
+            for called in self.callbacks.get(pin, []):
+                called(11, pin, int(level), 1_000_000)
 
     def watch(self, pin, watcher):
         self.watchers.setdefault(pin, []).append(watcher)
@@ -76,6 +84,29 @@ def gpio_write(handle, gpio, level):
 def gpio_read(handle, gpio):
     source = header.sources.get(gpio)
     return header.levels.get(gpio, 0) if source is None else int(source())
+
+
+def tx_pwm(handle, gpio, pwm_frequency, pwm_duty_cycle, pulse_offset=0, pulse_cycles=0):
+    assert gpio in header.outputs
+    assert 0 <= pwm_frequency <= 10_000
+    assert 0 <= pwm_duty_cycle <= 100
+    header.waves[gpio] = (pwm_frequency, pwm_duty_cycle)
+    return 0
+
+
+def gpio_claim_alert(handle, gpio, eFlags, lFlags=0, notify_handle=None):
+    header.outputs.discard(gpio)
+
+
+class callback:  # noqa: N801  # the library's name
+    def __init__(self, handle, gpio, edge=RISING_EDGE, func=None):
+        assert edge == BOTH_EDGES
+        self.waiting, self.func = header.callbacks.setdefault(gpio, []), func
+        self.waiting.append(func)
+
+    def cancel(self):
+        if self.func in self.waiting:
+            self.waiting.remove(self.func)
 
 
 def spi_open(spi_device, spi_channel, baud, spi_flags=0):

@@ -19,9 +19,11 @@ from device.messages import (
     AlertRecord,
     ButtonPressed,
     CameraStatus,
+    CarriageSample,
     Command,
     LiveState,
     LoadSample,
+    PadSample,
     PoseSample,
     SeatSample,
     Sided,
@@ -62,6 +64,17 @@ OTHERS: st.SearchStrategy[Event] = st.one_of(
     st.builds(MemberRecalled, st.sampled_from([None, "m-1"]), st.sampled_from([None, NEUTRAL]), st.just(80.0)),
     st.builds(StoreStatus, st.booleans(), st.just("")),
 )
+SHARES = st.sampled_from([None, 0.0, 0.1, 0.5, float("nan")])
+MACHINE_OWN: st.SearchStrategy[Event] = st.one_of(
+    st.builds(
+        CarriageSample,
+        st.just(0.0),
+        st.none() | st.floats(-0.1, 0.5) | st.just(float("nan")),
+        st.sampled_from(["ok", "ok", "ok", "stale", "failed"]),
+    ),
+    st.builds(PadSample, st.just(0.0), SHARES, SHARES, st.sampled_from(["ok", "ok", "ok", "open", "failed"])),
+)
+"""The sled's own sensor, and the back pad's."""
 STEPS_S = st.sampled_from([0.0, 0.01, 0.05, 0.1, 0.1, 0.2, 1.5, -0.3])
 
 
@@ -75,13 +88,15 @@ def placed(course: list[tuple[float, Event]]) -> list[Event]:
 
 
 def courses(
-    posture: st.SearchStrategy[float | None] = degrees, knees: st.SearchStrategy[Sided] = sides
+    posture: st.SearchStrategy[float | None] = degrees,
+    knees: st.SearchStrategy[Sided] = sides,
+    others: st.SearchStrategy[Event] = OTHERS,
 ) -> st.SearchStrategy[list[Event]]:
     pose = poses(posture, knees)
-    return st.lists(st.tuples(STEPS_S, st.one_of(pose, pose, OTHERS)), min_size=1, max_size=50).map(placed)
+    return st.lists(st.tuples(STEPS_S, st.one_of(pose, pose, others)), min_size=1, max_size=50).map(placed)
 
 
-ANY = courses()
+ANY = courses(others=st.one_of(OTHERS, MACHINE_OWN, MACHINE_OWN))
 CALM = courses(calm, st.builds(Sided, st.none() | st.floats(10, 100), st.none() | st.floats(10, 100)))
 
 

@@ -303,3 +303,32 @@ def test_a_tone_is_a_wave_of_its_pitch_and_width(board):
     assert board.level(18)
     tone.silence()
     assert not board.level(18)
+
+
+def test_tones_are_made_by_the_real_factory_and_end_with_the_board(lgpio):
+    with open_board("lgpio") as board:
+        tone = board.tone(18, "buzzer")
+        tone.sound(880.0, 0.25)
+        assert lgpio.header.waves[18] == (880.0, 25)
+        board.silence()
+        assert lgpio.header.waves[18][1] == 0
+        tone.sound(1100.0, 0.5)
+    assert lgpio.header.waves[18][1] == 0
+
+
+def test_an_encoders_edges_are_counted_through_the_real_factory(lgpio):
+    with open_board("lgpio") as board:
+        counter = board.quadrature(16, 20, "carriage encoder")
+        for a, b in [(1, 0), (1, 1), (0, 1), (0, 0)] * 5:
+            lgpio.header.drive(16, a)
+            lgpio.header.drive(20, b)
+        assert (counter.count, counter.missed) == (20, 0)
+    lgpio.header.drive(16, 1)
+    assert counter.count == 20
+
+
+def test_the_pots_and_the_pads_channels_share_the_hardware_bus(lgpio):
+    with open_board("lgpio") as board:
+        readers = [board.mcp3008(channel, Pins()) for channel in (0, 1, 2)]
+        assert [reader.raw_value for reader in readers] == [513, 513, 513]
+    assert [word[1] >> 4 & 7 for word in lgpio.header.spi_words] == [0, 1, 2]
