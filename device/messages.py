@@ -225,7 +225,7 @@ class PartReport:
 
 @dataclass(frozen=True, slots=True)
 class PartsReport:
-    """Every sensor and output, once a second: device -> doctor, staff page."""
+    """Every sensor, once a second: device -> doctor, staff page."""
 
     t_s: float
     parts: tuple[PartReport, ...]

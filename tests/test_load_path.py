@@ -1,11 +1,13 @@
 """The load as a whole: two feet, static load and moving force, and a zero that stays zero."""
 
+import itertools
 import math
 
 import pytest
 from pin_bench import run
 
 from device.config import Config, Load
+from device.core.sensors import load_fresh_s
 from device.load import LoadError
 from device.load_motion import CREEP_KG_MIN, EMPTY_S, LEFT_ALONE_S, MotionWatch, ZeroWatch
 from device.messages import LoadSample
@@ -82,6 +84,18 @@ def test_while_one_cell_is_out_the_sum_is_unknown_and_the_other_still_told(feet)
     assert samples[-1].kg is None
     assert samples[-1].left_kg == pytest.approx(60.0)
     assert samples[-1].quality == "stale"
+
+
+def test_two_cells_with_corrupted_frames_give_a_sum_that_never_grows_too_old(feet):
+    config = Config(load=Load(cells=2))
+    feet.samples(0.5)
+    for chip in feet.chips.values():
+        chip.fault = "corrupt"
+    told = run(feet.path, feet.time, 60.0)
+    assert {sample.quality for _, sample in told} == {"ok"}
+    assert all(sample.kg == pytest.approx(100.0, abs=0.01) for _, sample in told)
+    ages_s = [after_s - sample.t_s for (_, sample), (after_s, _) in itertools.pairwise(told)]
+    assert max(ages_s) <= load_fresh_s(config)
 
 
 def test_with_one_cell_uncalibrated_there_are_counts_and_no_kilograms():

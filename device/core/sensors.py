@@ -30,8 +30,11 @@ DROP_SHOWN_S = 3.0
 
 
 def load_fresh_s(config: Config) -> float:
-    """How long a reading is good: two missed data-ready periods, but a valid value at least every 100 ms."""
-    return max(0.1, 2.5 / config.load.samples_per_s)
+    """How long a reading is good: two missed data-ready periods, but a valid value at least every 100 ms.
+
+    A sum of two cells is as old as the older of its two, each of which may be so old when the other comes.
+    """
+    return config.load.cells * max(0.1, 2.5 / config.load.samples_per_s)
 
 
 def load_now_kg(turn: Turn) -> float | None:
