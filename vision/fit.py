@@ -28,6 +28,8 @@ TOP_FRAMES: Final = 25
 TOP_FLEXION_DEG: Final = 15.0
 TOP_SD_DEG: Final = 3.5
 """Lifters rest at the top with knees a little bent (ours, weak): what fixes the leg's length where no knee is seen."""
+SHAPE_REACH: Final = 4.0
+"""No shape is farther from the mean than so many standard deviations."""
 _POSE_STEP: Final = np.array([1e-4, 1e-4, 2e-4, 2e-4])
 _SHAPE_STEP: Final = 1e-4
 
@@ -55,8 +57,9 @@ class PoseFit:
     covariance: Floats
     """(4, 4)"""
     joints: Joints
-    miss: float
-    """Root mean square of the weighted image residuals; about 1 where the landmarks agree with the model."""
+    miss: Floats
+    """(2,) by leg: root mean square distance of its landmarks from the model, in their standard deviations; about 1
+    where they agree."""
 
 
 class LegFit:
@@ -71,12 +74,7 @@ class LegFit:
     def residuals(self, shape: Floats, pose: Floats, carriage_m: Floats, sights: Sights, trial_axis: int) -> Floats:
         """(..., r): image (pixels / sd, Huber), straight-leg limit, pose prior."""
         joints = self.model.joints(shape, pose, carriage_m)
-        flexion = knee_flexion_deg(joints)
-        drift = ((flexion - BIAS_AT_DEG) / BIAS_STEP_DEG)[..., None, :, None, None] * sights.slope_m
-        places = joints.stacked()[..., None, :, :, :] + sights.bias_m + drift
-        seen = np.einsum("kij,...ksnj->...ksni", self._projections[:, :, :3], places)
-        seen = seen + self._projections[:, None, None, :, 3]
-        miss = (seen[..., :2] / np.maximum(seen[..., 2:], 1e-3) - sights.px) * sights.weight[..., None]
+        miss = (self.predicted_px(joints, sights) - sights.px) * sights.weight[..., None]
         # The first trial's distances weigh all trials alike: a weight that moved with the trial would bend the slopes.
         far = np.sqrt(np.sum(np.take(miss, [0], axis=trial_axis) ** 2, axis=-1, keepdims=True))
         miss = miss * np.sqrt(np.minimum(1.0, HUBER / np.maximum(far, 1e-9)))
@@ -84,6 +82,15 @@ class LegFit:
         prior = (pose - sights.pose_mean) / self._pose_sd
         prior = np.broadcast_to(prior, (*image.shape[:-1], 4))
         return np.concatenate([image, joints.overreach_m / STRAIGHT_SD_M, prior], axis=-1)
+
+    def predicted_px(self, joints: Joints, sights: Sights) -> Floats:
+        """(..., cameras, 2, 3, 2) where each camera should see the landmarks of these joints."""
+        flexion = knee_flexion_deg(joints)
+        drift = ((flexion - BIAS_AT_DEG) / BIAS_STEP_DEG)[..., None, :, None, None] * sights.slope_m
+        places = joints.stacked()[..., None, :, :, :] + sights.bias_m + drift
+        seen = np.einsum("kij,...ksnj->...ksni", self._projections[:, :, :3], places)
+        seen = seen + self._projections[:, None, None, :, 3]
+        return cast(Floats, seen[..., :2] / np.maximum(seen[..., 2:], 1e-3))
 
     def fit_pose(self, shape: Floats, start: Floats, carriage_m: float, sights: Sights, rounds: int = 3) -> PoseFit:
         """The pose of one frame, the shape given."""
@@ -97,11 +104,28 @@ class LegFit:
             hessian = jacobian.T @ jacobian + 1e-6 * np.eye(4)
             step = np.linalg.solve(hessian, jacobian.T @ values[0])
             pose = pose - np.clip(step, -0.05, 0.05)
-        image = values[0][: sights.px.size]
-        used = max(2 * int(np.count_nonzero(sights.weight)), 1)
-        miss = float(np.sqrt(np.sum(image**2) / used))
         covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
-        return PoseFit(pose, covariance, self.model.joints(shape, pose, carriage), miss)
+        joints = self.model.joints(shape, pose, carriage)
+        return PoseFit(pose, covariance, joints, self._miss(joints, sights))
+
+    def knee_errors_deg(self, shape: Floats, shape_covariance: Floats, fit: PoseFit, carriage_m: float) -> Floats:
+        """(2,) standard error of each knee's flexion, as the pose's and the shape's uncertainty give it (deg)."""
+        shapes = np.tile(shape, (13, 1))
+        poses = np.tile(fit.pose, (13, 1))
+        shapes[1:9] += _SHAPE_STEP * np.eye(8)
+        poses[9:] += np.diag(_POSE_STEP)
+        flexion = knee_flexion_deg(self.model.joints(shapes, poses, np.array(carriage_m)))
+        by_shape = (flexion[1:9] - flexion[0]) / _SHAPE_STEP
+        by_pose = (flexion[9:] - flexion[0]) / _POSE_STEP[:, None]
+        variance = np.einsum("is,ij,js->s", by_shape, shape_covariance, by_shape)
+        variance = variance + np.einsum("is,ij,js->s", by_pose, fit.covariance, by_pose)
+        return cast(Floats, np.sqrt(np.maximum(variance, 0.0)))
+
+    def _miss(self, joints: Joints, sights: Sights) -> Floats:
+        """(2,) see ``PoseFit.miss``; what no camera sees does not count."""
+        apart = np.sum((self.predicted_px(joints, sights) - sights.px) ** 2, axis=-1) * sights.weight**2
+        used = np.maximum(2 * np.count_nonzero(sights.weight, axis=(0, 2)), 1)
+        return cast(Floats, np.sqrt(apart.sum(axis=(0, 2)) / used))
 
 
 class ShapeFit:
@@ -172,7 +196,7 @@ class ShapeFit:
         top_hessian, top_gradient = self._top_prior()
         hessian, gradient = hessian + top_hessian, gradient + top_gradient
         step = np.clip(-np.linalg.solve(hessian, gradient), -0.03, 0.03)
-        self.shape = shape + step
+        self.shape = np.clip(shape + step, SHAPE_MEAN - SHAPE_REACH * SHAPE_SD, SHAPE_MEAN + SHAPE_REACH * SHAPE_SD)
         self.covariance = cast(Floats, np.linalg.inv(hessian))
         pose_step = -np.einsum(
             "bij,bj->bi", np.linalg.inv(pose_hessian), pose_gradient + np.einsum("bji,j->bi", mixed, step)

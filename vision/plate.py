@@ -61,6 +61,8 @@ class PlatePosition:
     standard_error_m: float
     match: float
     """Correlation of the plate's picture with what was learned, -1..1; low when it is hidden or the camera moved."""
+    corrected_m: float = 0.0
+    """How far this frame moved the absolute position: what was said before was off by so much."""
 
 
 class PlateTracker:
@@ -101,8 +103,8 @@ class PlateTracker:
             self._last_m, match = self._follow(smooth, self._last_m)
         self._weigh_edges(smooth, self._last_m, feet_m)
         self._frames += 1
-        self._anchor(smooth)
-        return PlatePosition(self._last_m, 0.003 if match > 0.6 else 0.02, match)
+        corrected_m = self._anchor(smooth)
+        return PlatePosition(self._last_m, 0.003 if match > 0.6 else 0.02, match, corrected_m)
 
     def _plate_points(self, across: Floats, up: Floats) -> Floats:
         """(n, 3) machine points at rest, on a grid in half widths and half heights."""
@@ -209,10 +211,10 @@ class PlateTracker:
         self._speed_m = 0.7 * (position - last_m)
         return position, match
 
-    def _anchor(self, smooth: Singles) -> None:
-        """Move to the absolute position that the edges ask for, and learn the picture anew there."""
+    def _anchor(self, smooth: Singles) -> float:
+        """Move to the absolute position that the edges ask for, and learn the picture anew there; returns how far."""
         if not SETTLED_FRAMES <= self._weighed <= FROZEN_AFTER or self._last_m is None:
-            return
+            return 0.0
         here = len(OFFSETS_M) // 2
         near = self._evidence[here - NEAR : here + NEAR + 1]
         best = here - NEAR + int(np.argmax(near))
@@ -220,7 +222,7 @@ class PlateTracker:
         if self._weighed >= FAR_AFTER and self._evidence[farthest] > FAR_GAIN * near.max():
             best = farthest
         if self._evidence[best] < NEAR_GAIN * self._evidence[here]:
-            return
+            return 0.0
         self._last_m += float(OFFSETS_M[best])
         self._picture = self._sample(smooth, np.array([self._last_m]))[0]
         moved = np.full(len(OFFSETS_M), float(self._evidence.min()))
@@ -229,6 +231,7 @@ class PlateTracker:
         inside = (source >= 0) & (source < len(OFFSETS_M))
         moved[inside] = self._evidence[source[inside]]
         self._evidence = moved
+        return float(OFFSETS_M[best])
 
     def _weigh_edges(self, smooth: Singles, carriage_m: float, feet_m: float | None) -> None:
         if self._weighed > FROZEN_AFTER or (self._frames > SETTLED_FRAMES and self._frames % 2):

@@ -8,7 +8,7 @@ of all cameras that have looked lately, then the measures of that fit and the ra
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -25,6 +25,7 @@ from vision.lifter import (
     POSE_SD,
     POSE_SD_HIPS_UNSEEN,
     SOLE_BEHIND_ANKLE_M,
+    Joints,
     LegModel,
     knee_flexion_deg,
     valgus_deg,
@@ -54,6 +55,16 @@ SLIDE_SHARE: Final = 0.04
 HIP_SEEN_FORWARD_M: Final = -0.005
 """MediaPipe's nearer hip of a lifter who sits right, forward of the calibrated seat."""
 STILL_M_S: Final = 0.03
+CORRECTED_M: Final = 0.015
+"""A carriage found to be off by more has spoilt what was learned of the lifter's shape (ours)."""
+UNLIKE: Final = 3.5
+"""A leg whose landmarks miss the model by so many standard deviations is covered, or somebody else's: not told. On the
+given clips half of the frames miss by 0.5 and 95 of 100 by less than 1."""
+SWAPPED_GAIN: Final = 3.0
+"""Left and right are exchanged back where that brings the landmarks so many times nearer to the last frame's legs."""
+SWAPPED_WITHIN_S: Final = 0.3
+PLACEMENT_RANGE: Final = (-0.1, 1.1)
+"""Feet beyond the plate's edges are not believed."""
 FORGET_AFTER_S: Final = 8.0
 """With nobody in view for so long, the next person is a new one."""
 
@@ -102,6 +113,8 @@ class PostureEstimator:
         self._shape = ShapeFit(self._fit, len(calibrations))
         self._pose: Floats = POSE_MEAN.copy()
         self._usual: Floats = POSE_MEAN.copy()
+        self._joints: Joints | None = None
+        self._joints_s = -1e9
 
     def uses_mask(self, camera: int) -> bool:
         """Whether this camera's landmarks should carry the person mask."""
@@ -117,27 +130,45 @@ class PostureEstimator:
         self._look(self._cameras[camera], t_s, image_bgr, landmarks)
         fresh = [c for c in self._cameras if t_s - c.t_s <= FRESH_S and c.condition != "dark"]
         carriage_m, carriage_error_m = self._carriage(fresh)
+        moved = self._cameras[camera].position
+        if moved is not None and abs(moved.corrected_m) > CORRECTED_M:
+            self._start_anew()  # the shape was learned at carriage positions that were wrong
         seen = [c for c in fresh if c.px is not None]
         if not seen or carriage_m is None:
             if t_s - self._last_person_s > FORGET_AFTER_S:
-                self._forget()
+                self._start_anew()
             return PoseSample(self._seq, t_s, False, self._status(t_s), (), carriage_m=carriage_m)
         self._last_person_s = t_s
-        sights = self._sights(seen)
+        sights, swapped = self._unswapped(t_s, self._sights(seen))
         self._shape.add(carriage_m, sights)
         if self._rests(t_s, carriage_m):
             self._shape.rest_at(carriage_m)
         if self._shape.frames < 60 or self._shape.frames % 3 == 0:
             self._shape.refine(self._bias_m, self._slope_m)
         fit = self._fit.fit_pose(self._shape.shape, self._pose, carriage_m, sights)
-        self._pose = fit.pose
+        self._pose, self._joints, self._joints_s = fit.pose, fit.joints, t_s
         self._usual[:2] += SLIDE_SHARE * (fit.pose[:2] - self._usual[:2])
-        return self._sample(t_s, seen, fit, carriage_m, carriage_error_m)
+        sample = self._sample(t_s, seen, fit, carriage_m, carriage_error_m)
+        return replace(sample, cues={**sample.cues, "swapped": 1.0}) if swapped else sample
 
-    def _forget(self) -> None:
+    def _start_anew(self) -> None:
         self._shape = ShapeFit(self._fit, len(self._cameras))
         self._pose, self._usual = POSE_MEAN.copy(), POSE_MEAN.copy()
-        self._highest_m = 1e9
+        self._highest_m, self._joints = 1e9, None
+
+    def _unswapped(self, t_s: float, sights: Sights) -> tuple[Sights, bool]:
+        """With left and right as in the last frame, where a camera's landmarks have exchanged them."""
+        if self._joints is None or t_s - self._joints_s > SWAPPED_WITHIN_S:
+            return sights, False
+        expected = self._fit.predicted_px(self._joints, sights)
+        weight = sights.weight[..., None] ** 2
+        straight = np.sum(weight * (expected - sights.px) ** 2, axis=(1, 2, 3))
+        crossed = np.sum(weight * (expected - sights.px[:, ::-1]) ** 2, axis=(1, 2, 3))
+        swap = (straight > UNLIKE**2 * np.count_nonzero(sights.weight, axis=(1, 2))) & (
+            crossed * SWAPPED_GAIN**2 < straight
+        )
+        px = np.where(swap[:, None, None, None], sights.px[:, ::-1], sights.px)
+        return replace(sights, px=px), bool(swap.any())
 
     def _rests(self, t_s: float, carriage_m: float) -> bool:
         """Whether the carriage stands still near the highest place it was seen at."""
@@ -214,33 +245,47 @@ class PostureEstimator:
             if camera.landmarks is not None:
                 cues |= camera.answers
                 cues |= camera_cues(camera.calibration, camera.landmarks, joints, plate)
-        cues |= {"thigh_m": float(shape[0]), "shank_m": float(shape[1]), "miss": fit.miss}
-        places = "foot_placement" in checks
+        cues |= {"thigh_m": float(shape[0]), "shank_m": float(shape[1])}
+        told = fit.miss < UNLIKE
+        low, high = PLACEMENT_RANGE
+        places = "foot_placement" in checks and bool(told.any()) and low <= placement <= high
         return PoseSample(
             seq=self._seq,
             t_s=t_s,
             person=True,
             cameras=self._status(t_s),
             checks=checks,
-            knee_flexion_deg=_sided(flexion),
-            hip_flexion_deg=_sided(hip_flexion),
-            valgus_deg=_sided(valgus) if "valgus" in checks else Sided(),
+            knee_flexion_deg=_sided(flexion, told),
+            hip_flexion_deg=_sided(hip_flexion, told),
+            valgus_deg=_sided(valgus, told) if "valgus" in checks else Sided(),
             hip_slide_m=cues["near_hip_forward"] - HIP_SEEN_FORWARD_M
             if "near_hip_forward" in cues and "hip_slide" in checks
             else None,
             foot_placement=Sided(placement, placement) if places else Sided(),
             stance_m=float(2 * shape[5]),
             carriage_m=carriage_m,
-            standard_error=self._errors(fit, carriage_error_m),
+            standard_error=self._errors(fit, carriage_m, carriage_error_m),
             cues=cues,
             figure=figure_places(self._model, joints, trunk, carriage_m),
         )
 
-    def _errors(self, fit: PoseFit, carriage_error_m: float) -> dict[str, float]:
-        thigh = float(self._shape.shape[0])
-        knee = np.degrees(np.sqrt(np.maximum(np.diag(fit.covariance)[2:], 0.0)) / thigh)
-        return {"valgus_left_deg": float(knee[0]), "valgus_right_deg": float(knee[1]), "carriage_m": carriage_error_m}
+    def _errors(self, fit: PoseFit, carriage_m: float, carriage_error_m: float) -> dict[str, float]:
+        """From the fit's covariances: on the given clips 1 to 1.5 times the errors that were made."""
+        shape = self._shape
+        thigh = float(shape.shape[0])
+        valgus = np.degrees(np.sqrt(np.maximum(np.diag(fit.covariance)[2:], 0.0)) / thigh)
+        knee = self._fit.knee_errors_deg(shape.shape, shape.covariance, fit, carriage_m)
+        placement = float(np.sqrt(shape.covariance[6, 6])) / self._model.machine.plate_height_m
+        return {
+            "knee_flexion_left_deg": float(knee[0]),
+            "knee_flexion_right_deg": float(knee[1]),
+            "valgus_left_deg": float(valgus[0]),
+            "valgus_right_deg": float(valgus[1]),
+            "foot_placement": placement,
+            "carriage_m": carriage_error_m,
+        }
 
 
-def _sided(values: Floats) -> Sided:
-    return Sided(float(values[0]), float(values[1]))
+def _sided(values: Floats, told: NDArray[np.bool_]) -> Sided:
+    """Both legs' values; None for a leg that is not ``told``."""
+    return Sided(*(float(value) if told[i] else None for i, value in enumerate(values)))

@@ -22,6 +22,8 @@ SMOOTHING = 0.6
 """Share of the newest frame in the running average of a measure: lags by less than one frame."""
 MIN_FRAMES = 20
 MIN_TRAVEL_M = 0.12
+JUMP_M, FASTEST_M_S = 0.03, 1.2
+"""A carriage that moves farther between two frames did not move: its absolute position was corrected (ours)."""
 READINGS = ("lumbar", "valgus_left", "valgus_right")
 NEUTRAL_DEG = {"lumbar": 0.5, "valgus_left": -1.2, "valgus_right": -1.2}
 """About the middle of what the renderer gives clean reps; assumed, not measured."""
@@ -31,12 +33,16 @@ OUTLINE_SHARE = 0.3
 """Of the lifter's outline (``vision.silhouette``) in the lumbar reading: it errs elsewhere than the window does."""
 CURVE_DEGREES = {"lumbar_outline": 5}
 """Of the neutral's curves where a cubic will not do; the outline bends sharply where thigh meets belly."""
-# Typical errors on the given clips, not worked out frame by frame.
-STANDARD_ERRORS = {"valgus_left_deg": 1.5, "valgus_right_deg": 1.5, "lumbar_flexion_deg": 3.0}
+STANDARD_ERRORS = {"valgus_left": 1.5, "valgus_right": 1.5, "lumbar": 3.0}
+"""Of the readings on the given clips (deg); a neutral that scatters about its curve adds to them."""
 GUEST_FLOOR_DEG = -4.0
 FRONT_LEAST_FLEXION_DEG = 9.0
 ANKLE_TO_BALL_M = 0.13
-"""Assumed; heel lift has not been compared with truth."""
+"""Assumed."""
+HEEL_LIFT_MOST_DEG = 35.0
+"""More is a landmark that went astray, and not told (ours)."""
+HEEL_SLIDE_M = 0.03
+"""Hips farther forward than this carry the leg, so that its ankle cannot be compared with the neutral's (ours)."""
 
 
 class NeutralError(ValueError):
@@ -135,8 +141,7 @@ def _judged(
         differences = contrast(sample, neutral)
         out |= readings(differences, bent)
         out["slide"] = differences.get("near_hip_forward")
-        lift_m = differences.get("near_ankle_lift")
-        out["heel"] = None if lift_m is None else heel_lift_deg(lift_m)
+        out["heel"] = _heel(differences.get("near_ankle_lift"), out["slide"])
         guest = state.guest
     else:
         guest, passed = state.guest.compare(sample.carriage_m, readings(sample.cues, bent))
@@ -148,6 +153,26 @@ def _judged(
         if value is not None:
             out[name] = NEUTRAL_DEG[name] + GAINS[name] * value
     return guest, out
+
+
+def _heel(lift_m: float | None, slide_m: float | None) -> float | None:
+    if lift_m is None or slide_m is None or abs(slide_m) > HEEL_SLIDE_M:
+        return None
+    lift_deg = heel_lift_deg(lift_m)
+    return lift_deg if abs(lift_deg) <= HEEL_LIFT_MOST_DEG else None
+
+
+def reading_errors(neutral: NeutralProfile | None, bent: float) -> dict[str, float]:
+    """Standard errors of the contrasted readings (deg): the readings' own, and the neutral's scatter."""
+    out: dict[str, float] = {}
+    for name, own in STANDARD_ERRORS.items():
+        scatter = 0.0
+        if neutral is not None:
+            spreads = {key: curve.spread for key, curve in neutral.curves.items()}
+            straight, more = spreads.get(f"{name}_seen", 0.0), spreads.get(f"{name}_seen_bent", 0.0)
+            scatter = GAINS[name] * math.hypot(straight, more * bent)
+        out[f"{name}_flexion_deg" if name == "lumbar" else f"{name}_deg"] = math.hypot(own, scatter)
+    return out
 
 
 def heel_lift_deg(lift_m: float) -> float:
@@ -173,7 +198,8 @@ def judge(state: PostureState, sample: PoseSample, neutral: NeutralProfile | Non
         valgus_deg=Sided(smooth.get("valgus_left"), smooth.get("valgus_right")) if front else Sided(),
         lumbar_flexion_deg=smooth.get("lumbar") if side else None,
         hip_slide_m=smooth.get("slide") if side else None, heel_lift_deg=Sided(heel, heel),
-        foot_placement=sample.foot_placement, standard_error={**sample.standard_error, **STANDARD_ERRORS},
+        foot_placement=sample.foot_placement,
+        standard_error={**sample.standard_error, **reading_errors(neutral, bend(sample))},
         checks=sample.checks,
     )  # fmt: skip
 
@@ -189,7 +215,7 @@ def _smoothed(state: PostureState, t_s: float, values: Mapping[str, float | None
 
 def learn_neutral(samples: Sequence[PoseSample]) -> NeutralProfile:
     """The neutral from two clean, slow reps. Raises NeutralError with a sentence if they are unusable."""
-    seen = [s for s in samples if s.person and s.carriage_m is not None]
+    seen = _after_last_jump([s for s in samples if s.person and s.carriage_m is not None])
     if len(seen) < MIN_FRAMES:
         raise NeutralError(
             f"you were seen in {len(seen)} frames only, at least {MIN_FRAMES} are needed:"
@@ -212,6 +238,17 @@ def learn_neutral(samples: Sequence[PoseSample]) -> NeutralProfile:
         if len(points) >= MIN_FRAMES
     }
     return NeutralProfile(curves, low, high)
+
+
+def _after_last_jump(samples: list[PoseSample]) -> list[PoseSample]:
+    """Without what was seen before the carriage's absolute position was last corrected."""
+    start = 0
+    for i in range(1, len(samples)):
+        before, after = samples[i - 1], samples[i]
+        moved_m = abs((after.carriage_m or 0.0) - (before.carriage_m or 0.0))
+        if moved_m > JUMP_M + FASTEST_M_S * (after.t_s - before.t_s):
+            start = i
+    return samples[start:]
 
 
 def _learnable(sample: PoseSample) -> dict[str, float]:

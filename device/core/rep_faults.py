@@ -64,15 +64,16 @@ def judge_depth(turn: Turn, lifting: LiftingSet, rep: FinishedRep) -> LiftingSet
     return replace(turn.set, shallow_reps=0)
 
 
-def judge_feet(turn: Turn, placement: float | None, t_s: float) -> None:
-    """feet_mismatch: outside the goal's band by the margin for the dwell time; told once a set."""
+def judge_feet(turn: Turn, placement: float | None, error: float, t_s: float) -> None:
+    """feet_mismatch: outside the goal's band by the margin and the placement's standard error, for the dwell time; told
+    once a set."""
     lifting = turn.set
     if lifting is None or lifting.feet_told or lifting.enrolment:
         return
     faults = turn.config.faults
     low, high = band_of(turn.config, turn.lifter.goal)
     outside = 0.0 if placement is None else max(low - placement, placement - high)
-    if placement is None or outside <= faults.feet_mismatch:
+    if placement is None or outside <= faults.feet_mismatch + error:
         if lifting.feet_off_since_s is not None:
             turn.set = replace(lifting, feet_off_since_s=None)
         return

@@ -124,7 +124,8 @@ def rules_of(faults: Faults) -> tuple[Rule, ...]:
         ("Right knee out", "Good - knees in line"), _valgus_right, ("valgus_right_deg",))  # fmt: skip
     add(faults.knee_lockout_deg, "knee_lockout", None, "medium",
         ("Don't lock your knees", "Good - knees soft"),
-        _straightest, ("knee_flexion_left_deg", "knee_flexion_right_deg"))  # fmt: skip
+        # Near straight an angle's error is one-sided and its standard error misleads: taken at its word.
+        _straightest, ())  # fmt: skip
     add(faults.hips_forward_m, "hips_forward", None, "medium",
         ("Sit back against the pad", "Good - hips are back"), _slide, ("hip_slide_m",))  # fmt: skip
     add(faults.heel_lift_deg, "heel_lift", None, "low",

@@ -151,7 +151,7 @@ def _see(turn: Turn, sample: PoseSample) -> None:
     collect(turn, sample)
     watch_posture(turn, fused(turn, posture), sample.t_s)
     gather(turn, posture)
-    judge_feet(turn, _mean(posture.foot_placement), sample.t_s)
+    judge_feet(turn, _mean(posture.foot_placement), posture.standard_error.get("foot_placement", 0.0), sample.t_s)
     remember(turn, sample.t_s)
     tend_set(turn)
     end_unseen(turn)
