@@ -28,6 +28,8 @@ TOP_FRAMES: Final = 25
 TOP_FLEXION_DEG: Final = 15.0
 TOP_SD_DEG: Final = 3.5
 """Lifters rest at the top with knees a little bent (ours, weak): what fixes the leg's length where no knee is seen."""
+ALIKE_ERROR_DEG: Final = 1.5
+"""Of a knee's flexion, the part that no fit sees: the same in every frame (given clips; bent knees err by 1 to 3)."""
 SHAPE_REACH: Final = 4.0
 """No shape is farther from the mean than so many standard deviations."""
 _POSE_STEP: Final = np.array([1e-4, 1e-4, 2e-4, 2e-4])
@@ -119,7 +121,7 @@ class LegFit:
         by_pose = (flexion[9:] - flexion[0]) / _POSE_STEP[:, None]
         variance = np.einsum("is,ij,js->s", by_shape, shape_covariance, by_shape)
         variance = variance + np.einsum("is,ij,js->s", by_pose, fit.covariance, by_pose)
-        return cast(Floats, np.sqrt(np.maximum(variance, 0.0)))
+        return cast(Floats, np.sqrt(np.maximum(variance, 0.0) + ALIKE_ERROR_DEG**2))
 
     def _miss(self, joints: Joints, sights: Sights) -> Floats:
         """(2,) see ``PoseFit.miss``; what no camera sees does not count."""

@@ -1,0 +1,143 @@
+"""What does not fit is noticed and not told: exchanged legs, a covered knee, somebody's else limbs, a wrong start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from seen_machine import landmarks_of, make_machine, seen_from
+from test_plate import TRAVEL_M, drawn
+
+from device.core.posture import NeutralError, PostureState, judge, learn_neutral, reading_errors
+from device.messages import PoseSample
+from vision.landmarks import LEFT_KNEE, Landmarks
+from vision.lifter import POSE_MEAN, SHAPE_MEAN, LegModel, knee_flexion_deg
+from vision.posture import PostureEstimator
+from vision.sights import LEG_LANDMARKS, landmark_bias_m
+
+OBLIQUE = seen_from(make_machine(), np.array([1.6, -1.9, 1.5]), "oblique")
+SIDE = seen_from(make_machine(), np.array([2.7, -0.1, 0.9]), "side")
+MODEL = LegModel(OBLIQUE)
+
+
+def seen_at(carriage_m: float) -> Landmarks:
+    joints = MODEL.joints(SHAPE_MEAN, POSE_MEAN, np.array(carriage_m))
+    return landmarks_of(OBLIQUE, joints, landmark_bias_m(OBLIQUE)[0])
+
+
+def with_px(landmarks: Landmarks, px: NDArray[np.float64]) -> Landmarks:
+    return Landmarks(px, landmarks.visibility, landmarks.world_m)
+
+
+def exchanged(landmarks: Landmarks) -> Landmarks:
+    px = landmarks.px.copy()
+    px[LEG_LANDMARKS] = px[LEG_LANDMARKS[::-1]]
+    return with_px(landmarks, px)
+
+
+def watched(odd: dict[int, Landmarks], frames: int = 80) -> list[PoseSample]:
+    """A rep and more before an oblique camera; ``odd`` landmarks take the place of the right ones in some frames."""
+    estimator = PostureEstimator([OBLIQUE])
+    out = []
+    for i in range(frames):
+        carriage_m = float(TRAVEL_M[i % len(TRAVEL_M)])
+        out.append(estimator.update(0, i / 15, drawn(OBLIQUE, carriage_m), odd.get(i, seen_at(carriage_m))))
+    return out
+
+
+def travel_at(frame: int) -> float:
+    return float(TRAVEL_M[frame % len(TRAVEL_M)])
+
+
+def test_exchanged_legs_are_put_right_and_told() -> None:
+    odd = {i: exchanged(seen_at(travel_at(i))) for i in range(60, 64)}
+    plain, swapped = watched({}, 64), watched(odd, 64)
+    assert [i for i, sample in enumerate(swapped) if "swapped" in sample.cues] == [60, 61, 62, 63]
+    for one, other in zip(plain[60:], swapped[60:], strict=True):
+        assert other.knee_flexion_deg.left == pytest.approx(one.knee_flexion_deg.left, abs=1e-6)
+
+
+def test_a_knee_that_is_not_where_it_can_be_is_unknown_on_its_own_side() -> None:
+    right = seen_at(travel_at(60))
+    px = right.px.copy()
+    px[LEFT_KNEE] += (0.0, -220.0)
+    sample = watched({60: with_px(right, px)}, 61)[-1]
+    assert sample.person
+    assert sample.knee_flexion_deg.left is None
+    assert sample.hip_flexion_deg.left is None
+
+
+def test_a_lifter_who_fits_is_told_in_every_frame() -> None:
+    assert all(sample.knee_flexion_deg.left is not None for sample in watched({}))
+
+
+def test_what_was_learned_at_a_wrong_start_of_the_carriage_is_dropped() -> None:
+    estimator = PostureEstimator([OBLIQUE])
+    learned = []
+    for i in range(20):
+        carriage_m = travel_at(i)
+        tracker = estimator._cameras[0].plate
+        position = tracker.update
+        if i == 12:
+            tracker.update = lambda *a, p=position: replace(p(*a), corrected_m=-0.2)  # type: ignore[method-assign]
+        estimator.update(0, i / 15, drawn(OBLIQUE, carriage_m), seen_at(carriage_m))
+        tracker.update = position  # type: ignore[method-assign]
+        learned.append(estimator._shape.frames)
+    assert learned == [*range(1, 13), *range(1, 9)]
+
+
+def test_reps_before_a_jump_of_the_carriage_do_not_enter_the_neutral() -> None:
+    def sample(i: int, carriage_m: float) -> PoseSample:
+        cues = {"lumbar_seen": 10.0 if i < 10 else 1.0, "lumbar_seen_bent": 0.0}
+        return PoseSample(i, i / 15, True, (), (), carriage_m=carriage_m, cues=cues)
+
+    wrong = [sample(i, 0.30) for i in range(10)]
+    right = [sample(10 + i, 0.1 + 0.1 * np.sin(i / 8)) for i in range(60)]
+    neutral = learn_neutral([*wrong, *right])
+    assert neutral.curves["lumbar_seen"].at(0.1) == pytest.approx(1.0)
+    with pytest.raises(NeutralError, match="10 frames only"):
+        learn_neutral([*right, *[sample(70 + i, 0.45) for i in range(10)]])
+
+
+@settings(max_examples=20, deadline=None)
+@given(spread=st.floats(0.0, 5.0), bent=st.floats(-1.2, 1.2))
+def test_a_neutral_that_scatters_makes_the_measure_less_sure(spread: float, bent: float) -> None:
+    def sample(i: int) -> PoseSample:
+        noise = spread * (1 if i % 2 else -1)
+        cues = {"lumbar_seen": noise, "lumbar_seen_bent": 0.0}
+        return PoseSample(i, i / 15, True, (), (), carriage_m=0.1 + 0.1 * float(np.sin(i / 8)), cues=cues)
+
+    calm = reading_errors(None, bent)["lumbar_flexion_deg"]
+    restless = reading_errors(learn_neutral([sample(i) for i in range(100)]), bent)["lumbar_flexion_deg"]
+    assert restless == pytest.approx(np.hypot(calm, 1.25 * spread), rel=0.1)
+
+
+def test_the_knee_is_less_sure_near_straight_and_before_the_legs_were_seen_bent() -> None:
+    samples = watched({})
+    early, late = samples[2].standard_error, samples[42].standard_error  # at the same place
+    assert early["knee_flexion_left_deg"] > late["knee_flexion_left_deg"]
+    straight = min(samples[41:], key=lambda s: s.knee_flexion_deg.left or 0.0)
+    bent = max(samples[41:], key=lambda s: s.knee_flexion_deg.left or 0.0)
+    assert straight.standard_error["knee_flexion_left_deg"] > bent.standard_error["knee_flexion_left_deg"]
+    true = float(knee_flexion_deg(MODEL.joints(SHAPE_MEAN, POSE_MEAN, np.array(bent.carriage_m)))[0])
+    assert abs((bent.knee_flexion_deg.left or 0.0) - true) < 3 * bent.standard_error["knee_flexion_left_deg"]
+
+
+def heel_of(lift_m: float, slide_m: float) -> float | None:
+    def sample(i: int, lift: float, slide: float) -> PoseSample:
+        cues = {"near_ankle_lift": lift, "near_hip_forward": slide}
+        return PoseSample(i, i / 15, True, (), ("heel_lift",), carriage_m=0.1 + 0.1 * float(np.sin(i / 8)), cues=cues)
+
+    neutral = learn_neutral([sample(i, 0.08, 0.02) for i in range(100)])
+    _, posture = judge(PostureState(), sample(200, 0.08 + lift_m, 0.02 + slide_m), neutral)
+    return posture.heel_lift_deg.left
+
+
+def test_a_heel_is_told_unless_the_hips_slid_or_the_ankle_went_astray() -> None:
+    assert heel_of(0.03, 0.0) == pytest.approx(13.3, abs=0.5)
+    assert heel_of(0.03, 0.05) is None
+    assert heel_of(0.12, 0.0) is None
