@@ -65,6 +65,8 @@ SWAPPED_GAIN: Final = 3.0
 """Left and right are exchanged back where the landmarks miss the last frame's legs by more standard deviations than the
 first, and the other way round come so many times nearer (ours)."""
 SWAPPED_WITHIN_S: Final = 0.3
+BENT_COSINE: Final = float(np.cos(np.radians(45.0)))
+"""A knee bent by more in the picture does not rest at the top: the set began at the bottom (ours)."""
 PLACEMENT_RANGE: Final = (-0.1, 1.1)
 """Feet beyond the plate's edges are not believed."""
 FORGET_AFTER_S: Final = 8.0
@@ -143,7 +145,7 @@ class PostureEstimator:
         self._last_person_s = t_s
         sights, swapped = self._unswapped(t_s, self._sights(seen))
         self._shape.add(carriage_m, sights)
-        if self._rests(t_s, carriage_m):
+        if self._rests(t_s, carriage_m) and not any(_looks_bent(c) for c in seen):
             self._shape.rest_at(carriage_m)
         if self._shape.frames < 60 or self._shape.frames % 3 == 0:
             self._shape.refine(self._bias_m, self._slope_m)
@@ -286,6 +288,16 @@ class PostureEstimator:
             "foot_placement": placement,
             "carriage_m": carriage_error_m,
         }
+
+
+def _looks_bent(camera: _Camera) -> bool:
+    """Whether the nearer knee is bent in the picture itself; from the front that cannot be seen."""
+    if camera.px is None or camera.calibration.view == "front":
+        return False
+    hip, knee, ankle = camera.px[0 if camera.calibration.eye[0] > 0 else 1]
+    thigh, shank = knee - hip, ankle - knee
+    cosine = (thigh @ shank) / max(float(np.linalg.norm(thigh) * np.linalg.norm(shank)), 1e-6)
+    return bool(cosine < BENT_COSINE)
 
 
 def _sided(values: Floats, told: NDArray[np.bool_]) -> Sided:
