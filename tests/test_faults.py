@@ -183,6 +183,17 @@ def test_an_uncertain_measure_must_show_more() -> None:
     assert bold.rep().alert_kinds == ["back_rounding"]
 
 
+def test_locked_knees_are_not_told_where_the_plate_may_be_elsewhere() -> None:
+    def told(error_m: float) -> list[str]:
+        lifter = story(knee=2.0).wait(1)
+        sure = lifter.sample
+        lifter.sample = lambda *a, **k: replace(sure(*a, **k), standard_error={"carriage_m": error_m})
+        return lifter.rep().alert_kinds
+
+    assert "knee_lockout" in told(0.003)
+    assert "knee_lockout" not in told(0.02)
+
+
 def test_a_fault_that_is_switched_off_is_never_raised() -> None:
     off = with_faults(heel_lift_deg=Hysteresis(onset=8, release=5, dwell_s=0.3, enabled=False))
     assert Story(config=off, measures={"heel": 20.0}).wait(1).rep().stop().alerts == []

@@ -60,3 +60,16 @@ def test_a_picture_without_the_plate_is_not_a_good_match() -> None:
     assert good.match > 0.9
     assert bad.match < 0.6
     assert bad.standard_error_m > good.standard_error_m
+
+
+def test_a_second_plate_in_the_picture_makes_the_position_unsure() -> None:
+    calibration = seen_from(make_machine(), np.array([1.6, -1.9, 1.5]), "oblique")
+    alone, twice = PlateTracker(calibration), PlateTracker(calibration)
+    for _ in range(20):
+        image = drawn(calibration, 0.0)
+        one = alone.update(image)
+        # the same board again, 12 cm further down the rail, as a mirror or another machine would show it
+        other = drawn(calibration, 0.12)
+        two = twice.update(np.asarray(cv2.addWeighted(image, 0.5, other, 0.5, 0.0), dtype=np.uint8))
+    assert one.standard_error_m == pytest.approx(0.003)
+    assert two.standard_error_m == pytest.approx(0.02)

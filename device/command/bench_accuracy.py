@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from device.command.accuracy_plots import write_plots
 from device.command.analyze import Inputs, analyze
 from device.command.bench_core import percentile
 from device.command.native_log import native_messages_diverted
@@ -133,6 +134,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: all cores)"
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures as JSON")
+    parser.add_argument("--plots", type=Path, metavar="OUT.png", help="draw truth against estimate")
     parser.add_argument("--config", type=Path, metavar="FILE", help="thresholds from this configuration")
 
 
@@ -147,6 +149,9 @@ def run(args: argparse.Namespace, config: Config) -> int:
     if args.fresh is not None:
         units = fresh_units(units, args.fresh)
     conditions = Conditions(not args.unknown_member, args.max_fps, args.heavy_front)
+    for path in (args.json, args.plots):
+        if path is not None and not path.parent.is_dir():
+            raise UserError(f"{path}: the folder {path.parent} does not exist")
     for variant in ("full", "heavy") if args.heavy_front else ("full",):
         verify(model_path(config.paths.model_dir, variant), variant)
     scores: dict[str, Score] = {}
@@ -164,6 +169,8 @@ def run(args: argparse.Namespace, config: Config) -> int:
             print(f"  - {note}")
     if args.json:
         args.json.write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
+    if args.plots:
+        write_plots(args.plots, scores)
     return 0
 
 

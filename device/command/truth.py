@@ -60,6 +60,8 @@ class Score:
     sets: int = 0
     sets_exact: int = 0
     errors: dict[str, list[float]] = field(default_factory=dict)
+    pairs: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """By measure, what was true and what was seen in each frame that was answered."""
     unknown: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
@@ -82,6 +84,8 @@ class Score:
         self.sets_exact += other.sets_exact
         for name, values in other.errors.items():
             self.errors.setdefault(name, []).extend(values)
+        for name, pairs in other.pairs.items():
+            self.pairs.setdefault(name, []).extend(pairs)
         self.notes += other.notes
 
 
@@ -205,6 +209,7 @@ def _angle(score: Score, name: str, true: float, seen: float | None) -> None:
     if seen is None:
         score.unknown[name] += 1
         return
+    score.pairs.setdefault(name, []).append((true, seen))
     error = abs(seen - true)
     score.errors.setdefault(name, []).append(error)
     beyond = FAULT_FRAME_DEG.get(name)

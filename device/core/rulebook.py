@@ -80,7 +80,13 @@ def _valgus_right(posture: Posture) -> float | None:
     return posture.valgus_deg.right
 
 
+CARRIAGE_ERROR_MOST_M = 0.01
+"""A plate that may be a centimetre elsewhere says nothing of locked knees: near straight that is 15 degrees."""
+
+
 def _straightest(posture: Posture) -> float | None:
+    if posture.standard_error.get("carriage_m", 0.0) > CARRIAGE_ERROR_MOST_M:
+        return None
     left, right = posture.knee_flexion_deg.left, posture.knee_flexion_deg.right
     if left is None:
         return None if right is None else -right
