@@ -1,8 +1,13 @@
-"""The moment at which the virtual machine started, shared by the processes without a message."""
+"""The moment at which the virtual machine started, shared by the processes without a message.
+
+``python -m device.scenario_clock RUNTIME_DIR`` starts it, unless it runs: for an installed simulated machine.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
+import time
 from pathlib import Path
 
 from device.errors import RunError
@@ -49,3 +54,9 @@ class ScenarioClock:
         except (OSError, ValueError):
             self._start_s, self._seen = None, None
         return self._start_s
+
+
+if __name__ == "__main__":
+    _clock = ScenarioClock(Path(sys.argv[1]))
+    if _clock.elapsed(time.monotonic()) == 0.0:  # not started, or before this computer's last start
+        _clock.start(time.monotonic())

@@ -34,11 +34,11 @@ from device.light import open_light
 from device.load import LoadError
 from device.messages import CommandReply, PartsReport, PoseSample
 from device.pins import Board, MockBoard, open_board, silence_on_exit
-from device.recorder import NoStore, Recorder, Store
+from device.recorder import Recorder, Store
 from device.sampling import InTurn, SamplingThread
 from device.sensor_set import REAL_TIME, WireTime, open_sensors
 from device.sounder import open_sounder
-from device.store.prepare import StoreError, prepare_database
+from device.store.prepare import database_path, recover_and_prepare
 from device.store.writer import StoreWriter
 
 log = logging.getLogger(__name__)
@@ -226,17 +226,14 @@ def refuse_unusable(state_dir: Path) -> None:
 
 
 def open_store(state_dir: Path, tell: Callable[[Event], None]) -> Store:
-    """The writer on the migrated database; where that cannot be, a store that keeps nothing and says so.
-
-    The warnings do not depend on the disk, so the machine works on without it.
+    """The writer, which makes the database ready on its own thread: a check, a migration or a slow disk keeps nobody
+    from being warned. Where it cannot be made ready, nothing is stored, that is said, and it is tried again.
     """
-    try:
-        path = prepare_database(state_dir)
-    except (StoreError, OSError) as error:
-        log.error("%s", error)
-        tell(StoreStatus(False, str(error)))
-        return NoStore()
-    writer = StoreWriter(path, lambda ok, detail: tell(StoreStatus(ok, detail)))
+    writer = StoreWriter(
+        database_path(state_dir),
+        lambda ok, detail: tell(StoreStatus(ok, detail)),
+        prepare=lambda: recover_and_prepare(state_dir),
+    )
     writer.start()
     return writer
 

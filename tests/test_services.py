@@ -21,6 +21,7 @@ from device.scenario import load_scenario
 from device.service import Device, Outputs, WireTime, open_store, session_name
 from device.simulation.machine import VirtualMachine
 from device.simulation.trace import PinTrace
+from device.store.rows import MemberHistory
 from vision.capture import Detection
 from vision.frames import Frame, FrameSource, Image, SourceError
 from vision.landmarks import Crop, Landmarks
@@ -63,12 +64,21 @@ def test_every_edge_of_an_output_is_traced_with_its_time(tmp_path: Path) -> None
 
 
 def test_a_database_that_cannot_be_opened_is_said_and_does_not_stop_the_warnings(tmp_path: Path) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "legpress.sqlite3").write_text("this is not a database")
+    (tmp_path / "state" / "legpress.sqlite3").mkdir(parents=True)
     told: list[Event] = []
-    store = open_store(tmp_path / "state", told.append)
-    assert isinstance(store, NoStore)
-    assert len(told) == 1 and isinstance(told[0], StoreStatus) and not told[0].ok and told[0].detail
+    heard = threading.Event()
+
+    def tell(event: Event) -> None:
+        told.append(event)
+        heard.set()
+
+    store = open_store(tmp_path / "state", tell)
+    answers: list[MemberHistory] = []
+    assert heard.wait(30)
+    store.recall_member("4711", answers.append)
+    store.close()
+    assert len(told) == 1 and isinstance(told[0], StoreStatus) and not told[0].ok
+    assert told[0].detail.startswith("nothing is stored: ")
 
 
 def test_the_ids_of_two_runs_never_begin_alike() -> None:

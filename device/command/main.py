@@ -30,6 +30,8 @@ COMMANDS = {
     "doctor": "examine every part and say what to do",
     "bench": "measure speed and accuracy",
     "export": "write sets, reps or alerts as CSV or JSON",
+    "backup": "copy the database, proved sound, while the machine is in use",
+    "restore": "put a backup in the database's place",
     "staff": "manage the staff's password",
 }
 """Listed in the help where the module exists."""

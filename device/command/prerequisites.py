@@ -57,6 +57,7 @@ LIBRARIES = (
 TESTS = (
     Prerequisite("chromium", "the tests of the pages", _runs("chromium")),
     Prerequisite("chromium-driver", "the tests of the pages", _runs("chromedriver")),
+    Prerequisite("strace", "the tests of the store", _runs("strace")),
     Prerequisite("shellcheck", "the tests of the scripts", _runs("shellcheck")),
     Prerequisite("systemd", "the tests of the services", _runs("systemd-analyze")),
 )

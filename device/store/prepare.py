@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from device.errors import RunError
+from device.store.backup import BackupError, back_up, recover
 from device.store.engine import connect_readonly
 from device.store.schema import DATABASE_NAME, HEAD_REVISION
 
@@ -61,9 +62,29 @@ def prepare_database(state_dir: Path) -> Path:
         raise StoreError(f"paths.state_dir: cannot make {path.parent}: {error.strerror}") from error
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise StoreError(f"paths.state_dir: {path.parent} is not writable; choose another or change its owner")
-    if revision_of(path) != HEAD_REVISION:
+    found = revision_of(path)
+    if found != HEAD_REVISION:
+        if found is not None:
+            _back_up_before_migration(path, found)
         _migrate(path)
     return path
+
+
+def recover_and_prepare(state_dir: Path) -> str | None:
+    """At the start of the service: recovers a damaged database, then as ``prepare_database``.
+
+    Returns what people must know of it; None when nothing happened. Raises StoreError, OSError.
+    """
+    notice = recover(database_path(state_dir))
+    prepare_database(state_dir)
+    return notice
+
+
+def _back_up_before_migration(path: Path, revision: str) -> None:
+    try:
+        back_up(path, why=f"before-{HEAD_REVISION}")
+    except BackupError as error:
+        raise StoreError(f"{path} is of schema {revision} and is not migrated without a backup: {error}") from error
 
 
 def _migrate(path: Path) -> None:

@@ -6,6 +6,8 @@ The device's main loop hands writes over and goes on; a slow, locked or full dis
 from __future__ import annotations
 
 import logging
+import math
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -17,8 +19,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
+from device.errors import LegpressError
 from device.messages import AlertRecord, RepRecord, SetRecord
-from device.store import rows
+from device.store import room, rows
 from device.store.engine import writer_engine
 from device.store.rows import MemberHistory
 
@@ -30,6 +33,10 @@ REPLAYS_KEPT = 20
 """Replays among them; the oldest give way first (about 100 kB each)."""
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 2.0
+REOPEN_AFTER_S = 10.0
+"""Between two tries to open a database that could not be opened at all."""
+NOTICE_S = 600.0
+"""How long a restored database is shown as trouble, whatever works meanwhile: somebody has to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,14 @@ class _Write:
     """For the person who reads the error: "rep 3"."""
     apply: Callable[[Connection], Callable[[], None] | None]
     """Does it inside a transaction; may return what to call after the commit."""
-    is_replay: bool = False
+    worth: int = 1
+    """What gives way first in a full queue: replays (0), all else (1), reps and their sets last (2)."""
+    unanswered: Callable[[], None] | None = None
+    """For a question: called when there is no database to answer it."""
+
+    @property
+    def is_replay(self) -> bool:
+        return self.worth == 0
 
 
 class StoreWriter:
@@ -46,10 +60,19 @@ class StoreWriter:
 
     ``on_status(ok, detail)`` is called from the writer thread at each change between working and
     failing. While the database is locked, full or away, writes wait and are tried again; a write
-    that can never succeed is reported and left out.
+    that can never succeed is reported and left out. ``prepare`` makes the database ready on the thread,
+    before the first write and again when it turns out to be damaged; it returns what people must know.
     """
 
-    def __init__(self, path: Path, on_status: Callable[[bool, str], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        on_status: Callable[[bool, str], None],
+        prepare: Callable[[], str | None] | None = None,
+    ) -> None:
+        self._prepare = prepare
+        self._prepared = prepare is None
+        self._notice_until_s = -math.inf
         self._engine: Engine = writer_engine(path)
         self._path = path
         self._on_status = on_status
@@ -67,17 +90,17 @@ class StoreWriter:
 
     def save_rep(self, set_record: SetRecord, rep: RepRecord) -> None:
         """The rep and its set as it now stands, in one transaction."""
-        self._put(_Write(f"rep {rep.number}", lambda at: rows.write_rep(at, set_record, rep)))
+        self._put(_Write(f"rep {rep.number}", lambda at: rows.write_rep(at, set_record, rep), worth=2))
 
     def save_set(self, set_record: SetRecord) -> None:
         """The set's row: at its start, its end, or both."""
-        self._put(_Write("the set", lambda at: rows.write_set(at, set_record)))
+        self._put(_Write("the set", lambda at: rows.write_set(at, set_record), worth=2))
 
     def save_alert(self, alert: AlertRecord, replay: Mapping[str, Any] | None = None) -> None:
         """The alert, at onset and again at release. The replay (plain JSON data) is compressed on the thread."""
         self._put(_Write(f"alert {alert.kind}", lambda at: rows.write_alert(at, alert)))
         if replay is not None:
-            self._put(_Write("a replay", lambda at: _save_replay(at, alert, replay), is_replay=True))
+            self._put(_Write("a replay", lambda at: _save_replay(at, alert, replay), worth=0))
 
     def save_neutral(
         self,
@@ -98,7 +121,7 @@ class StoreWriter:
             history = rows.recall_member(connection, tag)
             return lambda: answer(history)
 
-        self._put(_Write("a member's history", read))
+        self._put(_Write("a member's history", read, unanswered=lambda: answer(MemberHistory(tag))))
 
     def pending(self) -> int:
         with self._changed:
@@ -116,6 +139,8 @@ class StoreWriter:
 
     def work_once(self) -> float | None:
         """Tries the oldest write. Returns the seconds to wait before trying again; None to go on at once."""
+        if not self._prepared and (delay_s := self._make_ready()) is not None:
+            return delay_s
         with self._changed:
             if not self._writes:
                 return None
@@ -131,6 +156,8 @@ class StoreWriter:
             self._give_up(write, error)
         else:
             self._remove(write)
+            if not self._ok:
+                room.hold_reserve(self._path)
             self._report(True, "")
             self._retry_s = FIRST_RETRY_S
             if committed is not None:
@@ -140,14 +167,40 @@ class StoreWriter:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._writes and self._close_by_s is None:
+                while not self._writes and self._close_by_s is None and self._prepared:
                     self._changed.wait()
-                if not self._writes:
+                if not self._writes and self._close_by_s is not None:
                     break
             delay_s = self.work_once()
             if delay_s is not None and not self._wait(delay_s):
                 break
         self._engine.dispose()
+
+    def _make_ready(self) -> float | None:
+        """Opens the database; the seconds to wait before another try, None when it is ready."""
+        assert self._prepare is not None
+        try:
+            notice = self._prepare()
+        except (LegpressError, OSError, sqlite3.Error) as error:
+            self._report(False, f"nothing is stored: {error}")
+            self._answer_without()
+            return REOPEN_AFTER_S
+        self._prepared = True
+        room.hold_reserve(self._path)
+        if notice is not None:
+            self._report(False, notice)
+            self._notice_until_s = time.monotonic() + NOTICE_S
+        return None
+
+    def _answer_without(self) -> None:
+        """A member is a stranger where nothing is known, and need not wait to be one."""
+        with self._changed:
+            asked = [write for write in self._writes if write.unanswered is not None]
+            for write in asked:
+                self._writes.remove(write)
+        for write in asked:
+            assert write.unanswered is not None
+            write.unanswered()
 
     def _wait(self, delay_s: float) -> bool:
         """Waits before the next try, shortly when closing; False when there is no time for another."""
@@ -163,16 +216,16 @@ class StoreWriter:
     def _put(self, write: _Write) -> None:
         with self._changed:
             if write.is_replay and sum(each.is_replay for each in self._writes) >= REPLAYS_KEPT:
-                self._drop_oldest(replays_only=True)
+                self._drop_oldest(worth=0)
             if len(self._writes) >= CAPACITY:
-                self._drop_oldest(replays_only=any(each.is_replay for each in self._writes))
+                self._drop_oldest(worth=min(each.worth for each in self._writes))
             self._writes.append(write)
             self._changed.notify_all()
 
-    def _drop_oldest(self, replays_only: bool) -> None:
+    def _drop_oldest(self, worth: int) -> None:
         """Caller holds the lock."""
         for write in self._writes:
-            if write.is_replay or not replays_only:
+            if write.worth == worth:
                 self._writes.remove(write)
                 self.dropped += 1
                 return
@@ -186,11 +239,24 @@ class StoreWriter:
         reason = _reason(error)
         self._report(False, f"{write.what} could not be stored ({reason}); trying again")
         if "full" in reason:
-            with self._changed:
-                while any(each.is_replay for each in self._writes):
-                    self._drop_oldest(replays_only=True)
+            self._make_room()
+        if "malformed" in reason or "not a database" in reason:
+            self._prepared = self._prepare is None  # it broke under our hands: recovered as at a start
         delay_s, self._retry_s = self._retry_s, min(self._retry_s * 2, LONGEST_RETRY_S)
         return delay_s
+
+    def _make_room(self) -> None:
+        with self._changed:
+            while any(each.is_replay for each in self._writes):
+                self._drop_oldest(worth=0)
+        room.release_reserve(self._path)
+        try:
+            with self._engine.begin() as connection:
+                gone = room.delete_oldest_replays(connection)
+        except SQLAlchemyError:
+            return  # not even for that; the next try may find some
+        if gone:
+            log.warning("%s: the disk is full; the %d oldest replays were deleted", self._path, gone)
 
     def _give_up(self, write: _Write, error: Exception) -> None:
         self._remove(write)
@@ -198,7 +264,7 @@ class StoreWriter:
         self._report(False, f"{write.what} was refused by the database and left out ({_reason(error)})")
 
     def _report(self, ok: bool, detail: str) -> None:
-        if ok == self._ok:
+        if ok == self._ok or (ok and time.monotonic() < self._notice_until_s):
             return
         self._ok = ok
         if ok:

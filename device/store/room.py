@@ -1,0 +1,52 @@
+"""Room for the next rep on a disk that is full.
+
+Deleting rows needs room in the log first, so a little is held in reserve. What gives way, in this order: backups
+but the newest, waiting replays, stored replays from the oldest on. Sets, reps and alerts are never deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, func, select
+
+from device.store.backup import backups_of
+from device.store.schema import Replay
+
+RESERVE_NAME = "reserve"
+RESERVE_BYTES = 8 * 2**20
+"""Twice the log's usual size between two checkpoints."""
+REPLAYS_AT_ONCE = 50
+
+
+def hold_reserve(database: Path) -> bool:
+    """Makes sure that the reserve is there; False where there is no room for it."""
+    path = database.with_name(RESERVE_NAME)
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == RESERVE_BYTES:
+            return True
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def release_reserve(database: Path) -> None:
+    """Gives up the reserve and every backup but the newest."""
+    for path in (database.with_name(RESERVE_NAME), *backups_of(database)[1:]):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def delete_oldest_replays(connection: Connection) -> int:
+    """Frees the pages of some replays for what comes next; the number deleted."""
+    oldest = select(Replay.alert_id).order_by(Replay.created_utc, Replay.alert_id).limit(REPLAYS_AT_ONCE)
+    count = connection.execute(select(func.count()).select_from(oldest.subquery())).scalar_one()
+    connection.execute(delete(Replay).where(Replay.alert_id.in_(oldest.scalar_subquery())))
+    return int(count)

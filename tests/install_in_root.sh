@@ -1,0 +1,82 @@
+#!/bin/bash
+# Proves install.sh in a fresh Debian root: interrupted, completed, run again, upgraded, downgraded, removed.
+#
+#   sudo tests/install_in_root.sh DIR [SUITE]
+#
+# DIR gets a Debian (default: trixie) by debootstrap, unless it holds one already. Needs debootstrap, the network and
+# 4 GB. The root has no running systemd: that the units start is proved on a real machine.
+set -euo pipefail
+ROOT=$(realpath -m "${1:?usage: $0 DIR [SUITE]}")
+SUITE=${2:-trixie}
+SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+if [ ! -e "$ROOT/etc/debian_version" ]; then
+    debootstrap --variant=minbase --include=ca-certificates,systemd,udev "$SUITE" "$ROOT" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
+fi
+# How this computer reaches its package sources.
+for file in /etc/resolv.conf /etc/pip.conf /etc/apt/apt.conf.d /usr/local/share/ca-certificates; do
+    if [ -e "$file" ]; then mkdir -p "$ROOT$(dirname "$file")" && cp -rL "$file" "$ROOT$(dirname "$file")/"; fi
+done
+mkdir -p "$ROOT/src"
+mount --bind "$SOURCE" "$ROOT/src"
+mount -t proc proc "$ROOT/proc"
+mount --bind /sys "$ROOT/sys"
+mount -t devtmpfs dev "$ROOT/dev" 2>/dev/null || mount --bind /dev "$ROOT/dev"
+trap 'umount "$ROOT/dev" "$ROOT/sys" "$ROOT/proc" "$ROOT/src"' EXIT
+
+inside() { chroot "$ROOT" env -u LD_PRELOAD HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
+step() { echo; echo "=== $*"; }
+listing() { (cd "$ROOT" && find etc/legpress etc/systemd/system etc/sysusers.d etc/tmpfiles.d opt/legpress/version \
+    opt/legpress/installed -type f -printf '%p %m %u %g %T@\n' | sort); }
+
+inside update-ca-certificates >/dev/null 2>&1 || true
+step "interrupted: killed after some seconds, twice"
+for seconds in 15 60; do
+    code=0
+    timeout -s KILL $seconds chroot "$ROOT" env HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+        /src/install.sh --no-kiosk </dev/null || code=$?
+    echo "ended with $code"
+done
+
+step "completed"
+inside /src/install.sh --no-kiosk </dev/null
+inside /opt/legpress/bin/legpress --version
+echo "a long enough password" | inside runuser -u legpress-web -- \
+    /opt/legpress/bin/legpress staff set-password --stdin --config /etc/legpress/config.toml
+listing > "$ROOT/tmp/first"
+
+step "again: nothing changes"
+inside /src/install.sh --no-kiosk </dev/null
+listing | diff "$ROOT/tmp/first" - && echo "nothing changed"
+
+step "the services' users can do their work"
+inside runuser -u legpress-device -- timeout 10 /opt/legpress/bin/legpress run device --config /etc/legpress/config.toml || true
+test -s "$ROOT/var/lib/legpress/legpress.sqlite3"
+inside runuser -u legpress-device -- /opt/legpress/bin/legpress backup --config /etc/legpress/config.toml
+if inside runuser -u legpress-kiosk -- cat /var/lib/legpress/legpress.sqlite3 >/dev/null 2>&1; then
+    echo "the screen's user can read the database" >&2
+    exit 1
+fi
+
+step "a downgrade is refused"
+echo 99.0.0 > "$ROOT/opt/legpress/version"
+code=0
+inside /src/install.sh --no-kiosk </dev/null || code=$?
+[ "$code" = 2 ]
+
+step "an upgrade takes a backup first"
+echo 0.0.1 > "$ROOT/opt/legpress/version"
+rm "$ROOT/opt/legpress/installed"
+before=$(find "$ROOT/var/lib/legpress/backups" -name '*.sqlite3' | wc -l)
+sleep 1
+inside /src/install.sh --no-kiosk </dev/null
+[ "$(find "$ROOT/var/lib/legpress/backups" -name '*.sqlite3' | wc -l)" -gt "$before" ]
+
+step "removed: data stay, then go"
+inside /src/install.sh --uninstall
+test -s "$ROOT/var/lib/legpress/legpress.sqlite3"
+[ ! -e "$ROOT/opt/legpress" ]
+inside /src/install.sh --uninstall --purge
+[ ! -e "$ROOT/var/lib/legpress" ] && [ ! -e "$ROOT/etc/legpress" ]
+echo
+echo "install.sh: everything held"
