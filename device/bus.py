@@ -7,8 +7,11 @@ dropped, never half believed.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import logging
 import os
+import time
 import uuid
 from collections import deque
 from collections.abc import Iterator
@@ -33,6 +36,8 @@ from device.messages import (
     SetRecord,
 )
 
+log = logging.getLogger(__name__)
+
 Record: TypeAlias = PoseSample | LiveState | PartsReport | RepRecord | SetRecord | AlertRecord | Command | CommandReply
 Item = TypeVar("Item")
 Channel = Literal["pose", "live", "command"]
@@ -41,7 +46,7 @@ _PYDANTIC_CONFIG = "__pydantic_config__"
 for _record in vars(messages).values():
     if dataclasses.is_dataclass(_record):
         # a number on the wire is a number: 1e999 would otherwise come in as infinity
-        setattr(_record, _PYDANTIC_CONFIG, ConfigDict(allow_inf_nan=False))
+        setattr(_record, _PYDANTIC_CONFIG, ConfigDict(allow_inf_nan=False, extra="forbid"))
 
 _ADAPTERS: dict[bytes, TypeAdapter[Record]] = {
     cls.__name__.encode(): TypeAdapter(cls)
@@ -51,6 +56,10 @@ _LONGEST_SOCKET_PATH = 107
 """sun_path of a Unix socket holds 108 bytes with its terminator."""
 _HIGH_WATER_MARK = 200
 """Messages kept for a slow reader (10 s of poses); beyond that they are dropped and show as gaps."""
+
+
+_LOOK_EVERY_S = 1.0
+"""How soon a deleted socket is noticed (ours)."""
 
 
 class BusError(RunError):
@@ -119,24 +128,56 @@ def _socket(kind: zmq.SocketType) -> zmq.Socket[bytes]:
     return socket
 
 
-def _bound(kind: zmq.SocketType, runtime_dir: Path, channel: Channel) -> zmq.Socket[bytes]:
-    where = address(runtime_dir, channel)
-    socket = _socket(kind)
-    try:
-        socket.bind(where)
-    except zmq.ZMQError as error:
-        socket.close()
-        raise BusPathError(f"cannot open {runtime_dir / channel}.sock: {error.strerror}") from error
-    return socket
+class _Binding:
+    """A bound socket whose file is watched: who deletes it would otherwise shut out every peer that comes later."""
+
+    def __init__(self, kind: zmq.SocketType, runtime_dir: Path, channel: Channel) -> None:
+        self._runtime_dir, self._channel = runtime_dir, channel
+        self._where = address(runtime_dir, channel)
+        self._path = runtime_dir / f"{channel}.sock"
+        self.socket = _socket(kind)
+        try:
+            self.socket.bind(self._where)
+        except zmq.ZMQError as error:
+            self.socket.close()
+            raise BusPathError(f"cannot open {self._path}: {error.strerror}") from error
+        self._file = self._found()
+        self._next_s = time.monotonic() + _LOOK_EVERY_S
+
+    def _found(self) -> int | None:
+        try:
+            return self._path.stat().st_ino
+        except OSError:
+            return None
+
+    def keep(self) -> None:
+        """Binds anew where the file is gone or another's; cheap, looks once a second."""
+        now_s = time.monotonic()
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + _LOOK_EVERY_S
+        if (found := self._found()) is not None and found == self._file:
+            return
+        log.warning("%s was deleted or replaced; opening it again", self._path)
+        try:
+            with contextlib.suppress(zmq.ZMQError):
+                self.socket.unbind(self._where)
+            address(self._runtime_dir, self._channel)
+            self.socket.bind(self._where)
+        except (zmq.ZMQError, BusPathError) as error:
+            log.error("cannot open %s: %s", self._path, error)
+        self._file = self._found()
 
 
 class Publisher:
     """Sends records to whoever listens; never waits."""
 
     def __init__(self, runtime_dir: Path, channel: Channel) -> None:
-        self._socket = _bound(zmq.SocketType.PUB, runtime_dir, channel)
+        self._binding = _Binding(zmq.SocketType.PUB, runtime_dir, channel)
+        self._socket = self._binding.socket
 
     def send(self, record: Record) -> None:
+        self._binding.keep()
         self._socket.send_multipart(encode(record), flags=zmq.NOBLOCK)
 
     def close(self) -> None:
@@ -194,11 +235,13 @@ class CommandServer:
     """The device's end of the command channel: many clients, each answered by its own address."""
 
     def __init__(self, runtime_dir: Path) -> None:
-        self.socket = _bound(zmq.SocketType.ROUTER, runtime_dir, "command")
+        self._binding = _Binding(zmq.SocketType.ROUTER, runtime_dir, "command")
+        self.socket = self._binding.socket
         # a Command's id -> who asked; bounded, for a client may be gone before it is answered
         self._askers: deque[tuple[str, bytes]] = deque(maxlen=256)
 
     def drain(self) -> Iterator[Command]:
+        self._binding.keep()
         while True:
             try:
                 sender, *frames = self.socket.recv_multipart(flags=zmq.NOBLOCK)

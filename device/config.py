@@ -225,12 +225,17 @@ class Cueing(Section):
     """A seated lifter has taken the load above this."""
 
 
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$")]
+
+
 class Web(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
     threads: Annotated[int, Field(ge=4, le=128)] = 16
     event_streams: Annotated[int, Field(ge=1, le=512)] = 64
     session_hours: Annotated[float, Field(gt=0, le=168)] = 12.0
+    names: tuple[HostName, ...] = ()
+    """Under which a proxy on this machine serves the staff's pages to the network."""
 
 
 class Simulation(Section):

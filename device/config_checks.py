@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 from collections.abc import Iterator
 
@@ -19,7 +20,7 @@ FALLING = ("knee_lockout_deg",)
 
 def cross_faults(config: Config) -> list[ConfigFault]:
     """Every contradiction between keys of a configuration that is valid key by key."""
-    checks = (_simulation, _cameras, _notches, _goals, _thresholds, *HARDWARE_CHECKS)
+    checks = (_simulation, _cameras, _notches, _goals, _thresholds, _web, *HARDWARE_CHECKS)
     return [fault for check in checks for fault in check(config)]
 
 
@@ -124,3 +125,17 @@ def _threshold(name: str, fault: Hysteresis) -> Iterator[ConfigFault]:
                 f"= {fault.high_heavy:g}: allowed from faults.{name}.onset to its high, "
                 f"{fault.onset:g} to {fault.high:g} ({unit})",
             )
+
+
+def _web(config: Config) -> Iterator[ConfigFault]:
+    host = config.web.host
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        yield ConfigFault(
+            ("web", "host"),
+            f'= "{host}": allowed 127.0.0.1, ::1 or localhost, for the pages have no TLS of their own; '
+            "to reach them from the network: install.sh --lan NAME",
+        )

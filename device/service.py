@@ -267,6 +267,7 @@ def simulate(config: Config, board: Board, stack: contextlib.ExitStack) -> WireT
     """
     from device.scenario import load_scenario
     from device.scenario_clock import ScenarioClock
+    from device.scenario_faults import ScenarioFaults
     from device.simulation.machine import EncoderMotion, VirtualMachine
     from device.simulation.trace import PinTrace
 
@@ -277,6 +278,7 @@ def simulate(config: Config, board: Board, stack: contextlib.ExitStack) -> WireT
     scenario = load_scenario(config.simulation.scenario)
     clock = ScenarioClock(config.paths.runtime_dir)
     machine = VirtualMachine(config, scenario, board, clock, once=config.simulation.once)
+    machine.break_as(ScenarioFaults(config.paths.runtime_dir))
     if config.carriage.sensor == "encoder":
         turning: SamplingThread[None] = SamplingThread(
             "simulated encoder", EncoderMotion(machine), lambda _: None, lambda _: None

@@ -27,6 +27,7 @@ VOCABULARY = {
     "device.messages",
     "device.scenario",
     "device.scenario_clock",
+    "device.scenario_faults",
 }
 """What vision and web_ui may use of device."""
 READING_THE_STORE = {"device.store.engine", "device.store.prepare", "device.store.rows", "device.store.schema"}

@@ -132,3 +132,20 @@ def test_a_mailbox_gives_items_in_order_and_then_nothing() -> None:
     assert list(mailbox.drain()) == [1, 2, 3]
     assert list(mailbox.drain()) == []
     mailbox.close()
+
+
+def test_a_deleted_socket_is_opened_again_and_new_listeners_are_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.bus._LOOK_EVERY_S", 0.0)
+    publisher = Publisher(tmp_path, "live")
+    (tmp_path / "live.sock").unlink()
+    late = Subscriber(tmp_path, "live")
+    heard = False
+    for seq in range(200):
+        publisher.send(PoseSample(seq=seq, t_s=1.0, person=False, cameras=()))
+        if heard := late.wait(0.05):
+            break
+    publisher.close()
+    late.close()
+    assert heard

@@ -175,7 +175,7 @@ def test_relative_paths_are_taken_from_the_folder_of_the_file(tmp_path: Path, mo
         ("[web]\nport = '80'", '2: web.port = "80": allowed 1 to 65535, a whole number, without quotes or unit'),
         ("[web]\nport = 80.5", "2: web.port = 80.5: allowed 1 to 65535, a whole number"),
         ("[web]\nport = true", "2: web.port = true: allowed 1 to 65535, a whole number"),
-        ("web = 5", "1: web = 5: allowed a table with host, port, threads, event_streams, session_hours"),
+        ("web = 5", "1: web = 5: allowed a table with host, port, threads, event_streams, session_hours, names"),
         ("[simulation]\nonce = 1", "2: simulation.once = 1: allowed true or false"),
         ("[paths]\nstate_dir = 1", "2: paths.state_dir = 1: allowed a path in quotes"),
         ("[web]\nport = 1979-05-27", "2: web.port = 1979-05-27: allowed 1 to 65535, a whole number"),

@@ -7,6 +7,7 @@ import functools
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -113,17 +114,22 @@ def _template() -> Path:
     return folder
 
 
-def make_machine(state_dir: Path, max_streams: int = 3, port: int = 8080) -> WebMachine:
+def make_machine(
+    state_dir: Path, max_streams: int = 3, port: int = 8080, rate_clock: Callable[[], float] = time.monotonic
+) -> WebMachine:
     """Over the state folder as it is: without a database and a password if it is new."""
-    config = Config(paths=Paths(state_dir=state_dir), web=Web(port=port, event_streams=max_streams, threads=4))
+    web = Web(port=port, event_streams=max_streams, threads=4, names=("legpress.lan",))
+    config = Config(paths=Paths(state_dir=state_dir), web=web)
     device, clock = Device(), Clock()
     hub = LiveHub(device.send, max_streams, clock)
-    app = create_app(config, hub, GuessLimit(clock), lambda: NOON)
+    app = create_app(config, hub, GuessLimit(clock), lambda: NOON, rate_clock)
     app.testing = False
     return WebMachine(app, hub, device, clock, config)
 
 
-def make_open_machine(state_dir: Path, max_streams: int = 3, port: int = 8080) -> WebMachine:
+def make_open_machine(
+    state_dir: Path, max_streams: int = 3, port: int = 8080, rate_clock: Callable[[], float] = time.monotonic
+) -> WebMachine:
     """With a password and an empty database."""
     shutil.copytree(_template(), state_dir, dirs_exist_ok=True)
-    return make_machine(state_dir, max_streams, port)
+    return make_machine(state_dir, max_streams, port, rate_clock)

@@ -254,7 +254,9 @@ def load_calibration(path: Path | str) -> Calibration:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise CalibrationError(f"{path}: cannot be read: {problem.strerror or problem}") from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except RecursionError:
+        raise CalibrationError(f"{path}: nested too deeply to be a calibration") from None
+    except ValueError as problem:  # no TOML, no UTF-8, or a number of thousands of digits
         raise CalibrationError(f"{path}: not valid TOML: {problem}") from problem
     read = _Reader(path)
     read.keys(data, ("view", "image_size_px", "focal_length_px", "machine", "points"), "")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from device.scenario import Scenario
 from device.scenario_clock import ScenarioClock
+from device.scenario_faults import ScenarioFaults
 from vision.clip import ClipReader
-from vision.frames import Frame, SourceError
+from vision.frames import Frame, Image, SourceError
 
 
 class ScenarioSource:
@@ -26,6 +29,7 @@ class ScenarioSource:
         once: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        faults: ScenarioFaults | None = None,
     ) -> None:
         names = [camera.name for camera in scenario.cameras]
         if name not in names:
@@ -33,7 +37,7 @@ class ScenarioSource:
                 f"camera {name}: the scenario {scenario.name} has no such camera; it has {', '.join(names)}"
             )
         self._scenario, self._name, self._elapsed, self._once = scenario, name, elapsed, once
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._sleep, self._faults = clock, sleep, faults
         self._period_s = 1.0 / scenario.set.frames_per_s
         self._due_s = clock()
         self._reader: ClipReader | None = None
@@ -51,9 +55,20 @@ class ScenarioSource:
         if self._reader is None or self._reader.path != shown.clip:
             self.close()
             self._reader, self._shown = ClipReader(shown.clip), None
-        frame = self._at(self._reader, shown.frame)
+        fault = self._faults.now().camera if self._faults is not None else None
+        if fault == "gone":
+            return None
+        if fault != "frozen" or self._shown is None:
+            self._at(self._reader, shown.frame)
         self._count += 1
-        return Frame(frame.image_bgr, now_s, self._count - 1)
+        return Frame(self._picture(fault), now_s, self._count - 1)
+
+    def _picture(self, fault: str | None) -> Image:
+        assert self._shown is not None
+        image = self._shown.image_bgr
+        if fault == "garbage":
+            return np.random.default_rng(self._count).integers(0, 256, image.shape, dtype=np.uint8)
+        return np.zeros_like(image) if fault == "dark" else image
 
     def _at(self, reader: ClipReader, index: int) -> Frame:
         """Frame `index`, or the last one there is; clips are played forwards, a jump back starts again."""

@@ -22,6 +22,7 @@ from device.heartbeat import Heartbeat
 from device.messages import CameraStatus, PoseSample, View
 from device.scenario import load_scenario
 from device.scenario_clock import ScenarioClock
+from device.scenario_faults import ScenarioFaults
 from vision.calibration import Calibration, CalibrationError, load_calibration
 from vision.capture import CameraThreads, Detection, LatestSlots, close_all
 from vision.clip import ClipSource
@@ -99,6 +100,7 @@ def open_source(camera: Camera, config: Config) -> FrameSource:
         camera.name,
         ScenarioClock(config.paths.runtime_dir),
         config.simulation.once,
+        faults=ScenarioFaults(config.paths.runtime_dir),
     )
 
 

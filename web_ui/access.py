@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from flask import Flask, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from web_ui.credentials import Credentials
-from web_ui.origin import is_from_machine, is_same_origin
+from web_ui.origin import host_is_loopback, host_name, is_from_machine, is_same_origin
 from web_ui.problems import ProblemError
 from web_ui.session import signed_in
 
@@ -43,11 +43,20 @@ def permission_of(view: Callable[..., Any] | None) -> Permission | None:
     return getattr(view, _DECLARED, None)
 
 
-def install(app: Flask, credentials: Credentials) -> None:
-    """Checks every request against its route's permission before the view runs."""
+def install(app: Flask, credentials: Credentials, names: Collection[str] = ()) -> None:
+    """Checks every request against its route's permission before the view runs.
+
+    Only a loopback name and `names` are answered to: a foreign page whose name was made to resolve to this machine
+    (DNS rebinding) comes with its own.
+    """
+    known = {name.lower() for name in names}
 
     @app.before_request
     def _check() -> BaseResponse | None:
+        if not host_is_loopback(request) and host_name(request) not in known:
+            raise ProblemError(
+                HTTPStatus.MISDIRECTED_REQUEST, "this machine does not go by that name; see web.names in its settings"
+            )
         if request.endpoint is None:
             return None  # no such route: answered with 404 or 405
         permission = permission_of(app.view_functions.get(request.endpoint))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from flask import Flask, Response, request
 
 from device.config import Config
 from device.store.prepare import database_path
-from web_ui import access, assets, parts, problems, staff_words
+from web_ui import access, assets, parts, problems, rate_limit, staff_words
 from web_ui.api import api
 from web_ui.credentials import Credentials
 from web_ui.guess_limit import GuessLimit
@@ -46,6 +47,7 @@ def create_app(
     hub: LiveHub,
     guesses: GuessLimit | None = None,
     now_utc: Callable[[], datetime] = wall_clock,
+    rate_clock: Callable[[], float] = time.monotonic,
 ) -> Flask:
     """The application over a hub that somebody feeds. Reads the database and the password in ``paths.state_dir``.
 
@@ -69,8 +71,9 @@ def create_app(
     parts.install(app, Parts(config, hub, history, credentials, guesses or GuessLimit(), now_utc))
     staff_words.install(app)
     problems.install(app)
+    rate_limit.install(app, rate_clock)
     _add_rules(app)
-    access.install(app, credentials)
+    access.install(app, credentials, config.web.names)
     for views in (kiosk, api, health, login, staff):
         app.register_blueprint(views)
     assets.install(app)

@@ -21,11 +21,16 @@ def _is_loopback(address: str | None) -> bool:
         return False
 
 
-def host_is_loopback(asked: Request) -> bool:
+def host_name(asked: Request) -> str | None:
+    """The name under which this machine was asked, in lower case, without the port; None for none."""
     try:
-        return _is_loopback(urlsplit(f"//{asked.host}").hostname)
+        return urlsplit(f"//{asked.host}").hostname
     except ValueError:
-        return False
+        return None
+
+
+def host_is_loopback(asked: Request) -> bool:
+    return _is_loopback(host_name(asked))
 
 
 def is_from_machine(asked: Request) -> bool:

@@ -21,6 +21,7 @@ from device.heartbeat import Heartbeat
 from web_ui.app import create_app
 from web_ui.bus_feed import BusFeed, command_sender
 from web_ui.live import LiveHub
+from web_ui.slow_clients import Patience
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,10 @@ def make_server(config: Config, app: Flask) -> Any:
         cleanup_interval=10,
         outbuf_high_watermark=OUTPUT_HELD_BYTES,
         max_request_body_size=64 * 1024,
+        max_request_header_size=16 * 1024,
+        # Caddy on this machine says whether it was asked over TLS; nobody else can connect to the loopback
+        trusted_proxy="127.0.0.1",
+        trusted_proxy_headers={"x-forwarded-proto"},
         clear_untrusted_proxy_headers=False,  # the kiosk's check must see that a proxy was in between
         ident=None,
     )
@@ -109,7 +114,9 @@ def serve(config: Config, on_ready: Callable[[str], None] | None = None) -> int:
 def run_loop(server: Any, feed: BusFeed, heartbeat: Heartbeat) -> None:
     """Waitress's own loop, turn by turn, so that the watchdog is fed from it: while it turns and the device is
     listened to. A device that says nothing is no fault of this process."""
+    patience = Patience(server)
     while server._map:
         wasyncore.loop(timeout=LOOP_WAIT_S, use_poll=True, map=server._map, count=1)
+        patience.look()
         if feed.alive():
             heartbeat.beat()

@@ -7,12 +7,12 @@ import random
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 from device.config import Config
 from device.hx711 import ChannelGain
 from device.pins import MockBoard
 from device.scenario import CELL_COUNTS_PER_KG, CELL_TARE_COUNTS, Moment, Scenario, ScenarioClock
+from device.scenario_faults import Broken, PotFault, ScenarioFaults
 from device.simulation.encoder import SimulatedEncoder
 from device.simulation.hx711_chip import SimulatedHX711
 from device.simulation.mcp3008_chip import SimulatedMCP3008
@@ -23,9 +23,6 @@ CELL_NOISE_COUNTS = 150.0
 """Standard deviation of a reading: 0.02 kg."""
 POT_NOISE_STEPS = 0.6
 RANGER_NOISE_M = 0.003
-
-PotFault = Literal["open", "short", "jump"]
-"""``open`` the wiper's wire is broken · ``short`` it touches the supply · ``jump`` a worn spot: readings leap about."""
 
 
 class PulseTimer:
@@ -80,7 +77,10 @@ class VirtualMachine:
         self._random = random.Random(3008)
         self.timer = timer or PulseTimer()
         """For the HX711 driver: ``HX711(..., pulse_clock=machine.timer.now, sleep=machine.timer.sleep)``."""
+        self._faults: ScenarioFaults | None = None
+        self._broken = Broken()
         self.pot_fault: PotFault | None = None
+        """``open`` the wiper's wire is broken · ``short`` it touches the supply · ``jump`` a worn spot: leaps about."""
         self.extra_kgf = 0.0
         """Somebody leaning on the plate."""
         self.seat_offset_notches = 0.0
@@ -135,7 +135,19 @@ class VirtualMachine:
         """The scenario as it stands now."""
         return self._scenario.moment(self._clock.elapsed(self._now()), self._once)
 
+    def break_as(self, faults: ScenarioFaults) -> None:
+        """From now on what `faults` says is broken, is."""
+        self._faults = faults
+
+    def _look_at_faults(self) -> None:
+        # on a change only: a test may break things by hand besides
+        if self._faults is not None and (broken := self._faults.now()) != self._broken:
+            self._broken = broken
+            self.load_chip.fault, self.pot_fault = broken.load, broken.pot
+            self.extra_kgf, self.seat_offset_notches = broken.extra_kgf, broken.seat_offset_notches
+
     def _counts(self, setting: ChannelGain, t_s: float) -> int:
+        self._look_at_faults()
         if setting == "b32":
             return round(self._random.gauss(0.0, CELL_NOISE_COUNTS))  # nothing is wired to channel B
         counts = self._bridge_counts(t_s)
@@ -180,6 +192,7 @@ class VirtualMachine:
         return 1.0 + sign * moved_m + self._random.gauss(0.0, RANGER_NOISE_M)
 
     def _pot(self, channel: int) -> int:
+        self._look_at_faults()
         if channel != self._config.seat.channel:
             return 0
         if self.pot_fault == "open":

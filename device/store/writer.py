@@ -110,9 +110,7 @@ class StoreWriter:
         goal: str | None = None,
         seat_notch: int | None = None,
     ) -> None:
-        self._put(
-            _Write("a neutral", lambda at: rows.write_neutral(at, tag, profile, created_utc, goal, seat_notch))
-        )
+        self._put(_Write("a neutral", lambda at: rows.write_neutral(at, tag, profile, created_utc, goal, seat_notch)))
 
     def recall_member(self, tag: str, answer: Callable[[MemberHistory], None]) -> None:
         """Calls ``answer`` on the writer thread with what is known of the member, all earlier writes included."""
