@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test bench lint fuzz chaos clean model
+.PHONY: demo test bench lint fuzz chaos sbom clean model
 .DELETE_ON_ERROR:
 
 # The demo sees to the model itself.
@@ -31,6 +31,10 @@ lint: $(VENV)/installed-dev
 COUNT ?= 10000
 fuzz: $(VENV)/installed-dev
 	@$(BIN)/python tests/fuzz.py all $(COUNT) $(ARGS)
+
+# What the product is made of, as CycloneDX.
+sbom: $(VENV)/installed
+	@$(BIN)/python .ci/sbom.py
 
 # Faults into the three real processes; the same seed gives the same schedule.
 SEED ?= 1

@@ -133,21 +133,23 @@ back_up_first() {
 
 program() {
     # The mark is written last: without it, or with another one, pip runs again and completes what is there.
-    local mark; mark=$(cd "$SOURCE" && find pyproject.toml requirements.lock device vision web_ui -type f \
+    local mark; mark=$(cd "$SOURCE" && find pyproject.toml requirements.hashes device vision web_ui -type f \
         ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
     if [ "$(cat $APP/installed 2>/dev/null)" = "$mark" ]; then return; fi
     say "program and libraries in $APP (some minutes)"
     run rm -f $APP/installed
-    local venv=(python3 -m venv) extra=
-    if [ -z "$SIMULATED" ]; then venv+=(--system-site-packages); extra="[pi]"; fi
+    local venv=(python3 -m venv)
+    [ -n "$SIMULATED" ] || venv+=(--system-site-packages)
     [ -x $APP/bin/pip ] || run "${venv[@]}" --clear $APP
     # From a copy: building must not leave anything in the folder it came from, which may be read-only.
     local copy
     if [ -n "$DRY" ]; then copy=$SOURCE; else copy=$(mktemp -d); fi
-    [ -n "$DRY" ] || (cd "$SOURCE" && tar -c --exclude=__pycache__ pyproject.toml README.md LICENSE requirements.lock device vision web_ui) \
+    [ -n "$DRY" ] || (cd "$SOURCE" && tar -c --exclude=__pycache__ pyproject.toml README.md LICENSE device vision web_ui) \
         | tar -x -C "$copy"
-    run $APP/bin/pip install --quiet --disable-pip-version-check --constraint "$SOURCE/requirements.lock" "$copy$extra"
-    run $APP/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$copy"
+    # Only files whose hashes are known; then the product itself, built with what was just installed.
+    local pip=("$APP/bin/pip" install --quiet --disable-pip-version-check --no-deps)
+    run "${pip[@]}" --require-hashes --requirement "$SOURCE/requirements.hashes"
+    run "${pip[@]}" --force-reinstall --no-build-isolation "$copy"
     [ -n "$DRY" ] || rm -rf "$copy"
     run install -d $APP/share/docs
     run cp "$SOURCE"/docs/*.md $APP/share/docs/

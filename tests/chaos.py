@@ -174,6 +174,12 @@ class Machine(threading.Thread):
     def web_works(self) -> bool:
         return self.page(timeout_s=1.0) == 200
 
+    def store_works(self) -> bool:
+        with contextlib.suppress(sqlite3.Error):
+            self.reps()
+            return True
+        return False
+
     def reps(self) -> set[tuple[str, int]]:
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)) as connection:
             return set(connection.execute("SELECT set_id, number FROM reps"))
@@ -487,7 +493,7 @@ def _run_faults(machine: Machine, chance: random.Random, count: int, mounted: bo
     wait_for(lambda: machine.page() == 200, 90, "the machine started")
     ScenarioClock(machine.config.paths.runtime_dir).start(time.monotonic())
     check_recovery(machine)
-    wait_for(machine.database.exists, 60, "the database was made")
+    wait_for(machine.store_works, 60, "the database was made")
     machine.report.recovery_s.clear()
     before, committed = machine.usage(), machine.reps()
     order = [name for _ in range(count // len(names) + 1) for name in chance.sample(names, len(names))][:count]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import subprocess
 import sys
@@ -281,3 +282,19 @@ def test_the_lock_names_every_dependency_once_and_no_second_opencv() -> None:
     names = {normal(match.group()) for match in (re.match(r"[\w.-]+", item) for item in wanted) if match}
     assert names - set(locked) == set()
     assert [name for name in locked if name.startswith("opencv")] == ["opencv-contrib-python"]
+
+
+def test_what_is_installed_is_known_by_its_hashes_and_is_what_was_tested() -> None:
+    spec = importlib.util.spec_from_file_location("sbom", ROOT / ".ci" / "sbom.py")
+    assert spec is not None and spec.loader is not None
+    sbom = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sbom)
+    bill = sbom.bill()
+    libraries = [part for part in bill["components"] if part["type"] == "library"]
+    assert all(part["hashes"] for part in bill["components"])
+    lock = (ROOT / "requirements.lock").read_text().splitlines()
+    tested = dict(line.lower().replace("_", "-").split("==") for line in lock if "==" in line)
+    hashed = {part["name"]: part["version"] for part in libraries}
+    assert {name: version for name, version in hashed.items() if tested.get(name, version) != version} == {}
+    wanted = {re.match(r"[a-z]+", item).group() for item in PYPROJECT["project"]["dependencies"]}  # type: ignore[union-attr] # each begins with a name
+    assert wanted - set(hashed) == set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fuzz import outcomes
 
-COUNTS = {"messages": 3000, "configuration": 400, "calibration": 400, "http": 150, "clips": 20, "landmarks": 150}
+COUNTS = {"messages": 3000, "configuration": 400, "calibration": 400, "http": 60, "clips": 20, "landmarks": 150}
 
 
 @pytest.mark.parametrize(
