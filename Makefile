@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test bench lint fuzz chaos sbom clean model
+.PHONY: demo test bench lint fuzz chaos soak sbom clean model
 .DELETE_ON_ERROR:
 
 # The demo sees to the model itself.
@@ -31,6 +31,13 @@ lint: $(VENV)/installed-dev
 COUNT ?= 10000
 fuzz: $(VENV)/installed-dev
 	@$(BIN)/python tests/fuzz.py all $(COUNT) $(ARGS)
+
+# 300 sets accelerated, then half an hour of the real processes; the plot goes to build/.
+SETS ?= 300
+MINUTES ?= 30
+soak: $(VENV)/installed-dev model
+	@mkdir -p build
+	@$(BIN)/python tests/soak.py $(SETS) $(MINUTES) build
 
 # What the product is made of, as CycloneDX.
 sbom: $(VENV)/installed
