@@ -163,13 +163,11 @@ settings() {
         say "settings: $CONFIG"
         {
             echo "# Every key, its range and its reason: $APP/share/docs/config.example.toml"
-            if [ -n "$SIMULATED" ]; then echo; else echo "# One camera to begin with; see the wiring guide."; fi
-            printf '[paths]\nstate_dir = "%s"\nruntime_dir = "/run/legpress"\nmodel_dir = "%s/models"\n' $STATE $APP
-            [ -z "$LAN" ] || printf '\n[web]\nnames = ["%s"]\n' "$LAN"
             if [ -n "$SIMULATED" ]; then
-                printf '\n[pins]\nfactory = "mock"\n\n[simulation]\nscenario = "mixed"\n'
-                printf '\n[load]\ncounts_per_kg = %s\ntare_counts = %s\n' "$(counts CELL_COUNTS_PER_KG)" "$(counts CELL_TARE_COUNTS)"
-                printf '\n[[cameras]]\nname = "side"\nsource = "scenario"\n\n[[cameras]]\nname = "front"\nsource = "scenario"\n'
+                simulated
+            else
+                printf '[paths]\nstate_dir = "%s"\nruntime_dir = "/run/legpress"\nmodel_dir = "%s/models"\n' $STATE $APP
+                [ -z "$LAN" ] || printf '\n[web]\nnames = ["%s"]\n' "$LAN"
             fi
         } | put $CONFIG 640
     fi
@@ -179,7 +177,20 @@ settings() {
     run $APP/bin/legpress config check --config $CONFIG
 }
 
-counts() { if [ -n "$DRY" ]; then echo 1; else $APP/bin/python -c "from device import scenario; print(scenario.$1)"; fi; }
+simulated() { # the settings of the simulated machine, cameras and calibrations included
+    [ -z "$DRY" ] || return 0
+    $APP/bin/python - $STATE $APP/models "$LAN" <<'PYTHON'
+import sys
+from pathlib import Path
+from device.command.config import to_toml
+from device.config import Config, Paths, Web
+from device.scenario import load_scenario
+state, models, name = sys.argv[1:]
+paths = Paths(state_dir=Path(state), runtime_dir=Path("/run/legpress"), model_dir=Path(models))
+config = Config(paths=paths, web=Web(names=(name,) if name else ()))
+print(to_toml(load_scenario("mixed").configure(config)), end="")
+PYTHON
+}
 
 model() {
     say "pose model"
