@@ -280,7 +280,9 @@ uninstall() {
     if live; then
         run systemctl stop legpress.target "${SERVICES[@]}" legpress-kiosk legpress-backup.timer || true
     fi
-    run systemctl --quiet disable legpress.target legpress-kiosk.service legpress-backup.timer || true
+    if [ -e $UNITS/legpress.target ]; then
+        run systemctl --quiet disable legpress.target legpress-kiosk.service legpress-backup.timer
+    fi
     run rm -rf $UNITS/legpress.target $UNITS/legpress-{device,vision,web,kiosk,backup}.service \
         $UNITS/legpress-backup.timer $UNITS/legpress-vision.service.d /etc/systemd/system.conf.d/legpress.conf \
         /etc/sysusers.d/legpress.conf /etc/tmpfiles.d/legpress.conf /etc/udev/rules.d/60-legpress.rules \
