@@ -14,20 +14,16 @@ from pathlib import Path
 from device import config_file
 from device.config import Config
 from device.errors import LegpressError
+from device.light import open_light
 from device.pins import Board, open_board
 
 
 def silence(config: Config, board: Board) -> None:
     """Takes every output of `config` and drives it low."""
-    pins = config.pins
-    outputs = {
-        pins.buzzer: "buzzer",
-        pins.light_red: "red light",
-        pins.light_green: "green light",
-        pins.light_blue: "blue light",
-    }
-    for pin, purpose in outputs.items():
-        board.output(pin, purpose)  # an output begins low
+    # opened as plain outputs, which begin low; a machine without a buzzer may use that pin for something else
+    if config.outputs.buzzer != "none":
+        board.output(config.pins.buzzer, "buzzer")
+    open_light(config.outputs.light, board, config.pins)
     board.silence()
 
 
