@@ -220,6 +220,15 @@ TEXT
     run systemctl --quiet enable legpress.target legpress-backup.timer
 }
 
+journal() {
+    put /etc/systemd/journald.conf.d/legpress.conf 644 <<'TEXT'
+# What happened before the power went is what one wants to know; a card has room for so much of it.
+[Journal]
+Storage=persistent
+SystemMaxUse=200M
+TEXT
+}
+
 board() { # what a Raspberry Pi itself needs
     [ -z "$SIMULATED" ] && [ -f $BOOT ] || return 0
     put /etc/systemd/system.conf.d/legpress.conf 644 <<'TEXT'
@@ -267,6 +276,7 @@ lan() {
 start() {
     if live; then
         run systemctl daemon-reload
+        run systemctl restart systemd-journald.service
         run systemctl restart legpress.target "${SERVICES[@]}"
         [ -z "$KIOSK" ] || run systemctl restart legpress-kiosk.service
         run systemctl restart legpress-backup.timer
@@ -285,6 +295,7 @@ uninstall() {
     fi
     run rm -rf $UNITS/legpress.target $UNITS/legpress-{device,vision,web,kiosk,backup}.service \
         $UNITS/legpress-backup.timer $UNITS/legpress-vision.service.d /etc/systemd/system.conf.d/legpress.conf \
+        /etc/systemd/journald.conf.d/legpress.conf \
         /etc/sysusers.d/legpress.conf /etc/tmpfiles.d/legpress.conf /etc/udev/rules.d/60-legpress.rules \
         /etc/chromium/policies/managed/legpress.json /usr/local/bin/legpress $APP
     if grep -qs "^# legpress begin" $BOOT; then run sed -i '/^# legpress begin/,/^# legpress end/d' $BOOT; fi
@@ -314,6 +325,7 @@ program
 settings
 model
 services
+journal
 board
 password
 lan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import sys
 from pathlib import Path
@@ -45,6 +46,8 @@ def serve(args: argparse.Namespace, config: Config) -> int:
         with Supervisor(args.config) as supervisor:
             return supervisor.wait(stop)
     end_with_supervisor()
+    # a crash in native code, and the watchdog's SIGABRT, leave each thread's stack in the log
+    faulthandler.enable(sys.stderr)
     stop = stop_on_signals()
     # each service is imported only in its own process: device stays free of the others' libraries
     if args.service == "device":
