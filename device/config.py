@@ -238,6 +238,24 @@ class Web(Section):
     """Under which a proxy on this machine serves the staff's pages to the network."""
 
 
+Days = Annotated[int, Field(ge=1, le=3650)]
+
+
+class Retention(Section):
+    """How long what is stored is kept (days). Deleted once a day, and announced on the staff's pages before."""
+
+    sets_days: Days = 730
+    """With the reps, curves and stick figures of the sets."""
+    reps_days: Days = 730
+    alerts_days: Days = 730
+    """With their reviews and replays."""
+    replays_days: Days = 90
+    """Stick figures and curves of alerts and reps."""
+    audit_days: Days = 730
+    at_hour: Annotated[int, Field(ge=0, le=23)] = 3
+    """Hour of the day, local time."""
+
+
 class Simulation(Section):
     """The virtual leg press. Only takes effect where it is named."""
 
@@ -261,4 +279,5 @@ class Config(Section):
     faults: Faults = Faults()
     cueing: Cueing = Cueing()
     web: Web = Web()
+    retention: Retention = Retention()
     simulation: Simulation = Simulation()

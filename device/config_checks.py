@@ -20,7 +20,7 @@ FALLING = ("knee_lockout_deg",)
 
 def cross_faults(config: Config) -> list[ConfigFault]:
     """Every contradiction between keys of a configuration that is valid key by key."""
-    checks = (_simulation, _cameras, _notches, _goals, _thresholds, _web, *HARDWARE_CHECKS)
+    checks = (_simulation, _cameras, _notches, _goals, _thresholds, _web, _retention, *HARDWARE_CHECKS)
     return [fault for check in checks for fault in check(config)]
 
 
@@ -81,6 +81,15 @@ def _notches(config: Config) -> Iterator[ConfigFault]:
             f"= {machine.seat_notch_tolerance_m}: notches overlap; "
             f"allowed below half the smallest gap, {min(gaps) / 2:g} (metres)",
         )
+
+
+def _retention(config: Config) -> Iterator[ConfigFault]:
+    kept = config.retention
+    for inner, outer in (("reps_days", "sets_days"), ("replays_days", "alerts_days")):
+        days, most = getattr(kept, inner), getattr(kept, outer)
+        if days > most:
+            problem = f"= {days}: allowed 1 to retention.{outer} = {most} (days), with which they are deleted"
+            yield ConfigFault(("retention", inner), problem)
 
 
 def _goals(config: Config) -> Iterator[ConfigFault]:

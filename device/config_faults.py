@@ -27,6 +27,7 @@ UNITS = {
     "_s": "seconds",
     "_hours": "hours",
     "_counts": "counts",
+    "_days": "days",
 }
 """By the ending of a key; the longer ending goes first."""
 

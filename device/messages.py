@@ -243,9 +243,15 @@ class ButtonPressed:
 class Command:
     """A wish from the kiosk, staff or a test: web_ui -> device. Answered by ``CommandReply``."""
 
-    name: Literal["goal", "acknowledge", "tag", "help", "enrol", "tare", "shutdown_demo"]
+    name: Literal[
+        "goal", "acknowledge", "tag", "help", "enrol", "tare", "shutdown_demo", "review", "delete_member", "audit"
+    ]
     value: str | None = None
     id: str = ""
+    target: str | None = None
+    """What it is about, where the value does not say: the alert of a review, the word of an audit entry."""
+    who: str | None = None
+    """The role of the person who asked (``staff``, ``admin``), for the audit log; None: the member, or a program."""
     schema_version: int = SCHEMA_VERSION
 
 

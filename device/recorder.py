@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
-from device.core.actions import Action, RecallMember, StoreAlert, StoreNeutral, StoreRep, StoreSet
-from device.core.events import Event, MemberRecalled
+from device.config import Retention
+from device.core.actions import Action, RecallMember, StoreAlert, StoreChange, StoreNeutral, StoreRep, StoreSet
+from device.core.events import Event, MemberRecalled, StoreAnswer
 from device.core.posture import NeutralProfile
-from device.core.records import replay_data
-from device.messages import AlertRecord, RepRecord, SetRecord
+from device.core.records import motion_data, replay_data
+from device.messages import AlertRecord, Command, RepRecord, SetRecord
 from device.store.rows import MemberHistory
 
 
 class Store(Protocol):
     """What ``device.store.writer.StoreWriter`` offers; none of it waits."""
 
-    def save_rep(self, set_record: SetRecord, rep: RepRecord) -> None: ...
+    def save_rep(self, set_record: SetRecord, rep: RepRecord, motion: Mapping[str, Any] | None = None) -> None: ...
     def save_set(self, set_record: SetRecord) -> None: ...
     def save_alert(self, alert: AlertRecord, replay: Mapping[str, Any] | None = None) -> None: ...
     def save_neutral(
@@ -28,13 +30,15 @@ class Store(Protocol):
         seat_notch: int | None = None,
     ) -> None: ...
     def recall_member(self, tag: str, answer: Callable[[MemberHistory], None]) -> None: ...
+    def change(self, command: Command, at_utc: str, answer: Callable[[str | None], None]) -> None: ...
+    def retain(self, retention: Retention, now: datetime) -> None: ...
     def close(self, timeout_s: float = 5.0) -> None: ...
 
 
 class NoStore:
     """Keeps nothing and knows nobody: in place of a database that cannot be opened."""
 
-    def save_rep(self, set_record: SetRecord, rep: RepRecord) -> None: ...
+    def save_rep(self, set_record: SetRecord, rep: RepRecord, motion: Mapping[str, Any] | None = None) -> None: ...
 
     def save_set(self, set_record: SetRecord) -> None: ...
 
@@ -52,6 +56,11 @@ class NoStore:
     def recall_member(self, tag: str, answer: Callable[[MemberHistory], None]) -> None:
         answer(MemberHistory(tag, None, None, None))
 
+    def change(self, command: Command, at_utc: str, answer: Callable[[str | None], None]) -> None:
+        answer("the database cannot be opened; see the device's log")
+
+    def retain(self, retention: Retention, now: datetime) -> None: ...
+
     def close(self, timeout_s: float = 5.0) -> None: ...
 
 
@@ -63,7 +72,7 @@ class Recorder:
 
     def record(self, action: Action) -> None:
         if isinstance(action, StoreRep):
-            self._store.save_rep(action.set, action.rep)
+            self._store.save_rep(action.set, action.rep, motion_data(action))
         elif isinstance(action, StoreSet):
             self._store.save_set(action.set)
         elif isinstance(action, StoreAlert):
@@ -73,6 +82,13 @@ class Recorder:
             self._store.save_neutral(action.tag, profile, action.created_utc, action.goal, action.seat_notch)
         elif isinstance(action, RecallMember):
             self._store.recall_member(action.tag, lambda history: self._tell(recalled(history)))
+        elif isinstance(action, StoreChange):
+            asked = action.command.id
+            self._store.change(action.command, action.at_utc, lambda error: self._tell(StoreAnswer(asked, error)))
+
+    def retain(self, retention: Retention, now: datetime) -> None:
+        """Let the store delete what is older than it shall be kept, when the day's hour for that has come."""
+        self._store.retain(retention, now)
 
 
 def recalled(history: MemberHistory) -> MemberRecalled:

@@ -47,6 +47,8 @@ TICK_S = 0.1
 """How often the core is told that time passes, when nothing else happens."""
 REPORT_S = 1.0
 """How often every sensor reports how it is doing."""
+RETAIN_EVERY_S = 60.0
+"""How often it is asked whether the daily deletion is due; not while somebody lifts."""
 _LONGEST_WAIT_S = 0.05
 """So that a signal is obeyed at once."""
 INPUT_HANGS_AFTER_S = 1.0
@@ -103,6 +105,7 @@ class Device:
             self._poller.register(waited_on, zmq.POLLIN)
         self._next_tick_s = -math.inf
         self._heartbeat = Heartbeat(clock=clock)
+        self._next_retention_s = clock() + RETAIN_EVERY_S
         self._ended = False
         self._died: BaseException | None = None
         self._sensors = open_sensors(config, board, wire_time)
@@ -151,6 +154,9 @@ class Device:
             self._live.send(PartsReport(now_s, self._sensors.reports(now_s)))
         if not any(thread.hangs(now_s, INPUT_HANGS_AFTER_S) for thread in self._threads):
             self._heartbeat.beat()
+        if now_s >= self._next_retention_s and self._state.set is None:
+            self._next_retention_s = now_s + RETAIN_EVERY_S
+            self._recorder.retain(self._config.retention, datetime.datetime.now(datetime.UTC))
         if self._died is not None:
             raise DeviceDied(f"a sensor's thread died: {self._died}") from self._died
 

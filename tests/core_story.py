@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from device.config import Camera, Config, Load
 from device.core.actions import Action, PlaySound, Publish, Reply, SetLight, StoreAlert
@@ -30,6 +31,7 @@ ALL_CHECKS = ("knee_flexion", "valgus", "lumbar_flexion", "hip_slide", "foot_pla
 NEUTRAL = NeutralProfile({}, 0.0, 0.25)
 START_UTC = "2026-11-23T12:00:00+00:00"
 
+Wanted = TypeVar("Wanted")
 Value = float | None | Callable[[float], float | None]
 """A constant, or a function of the depth of the rep (0 top, 1 bottom)."""
 
@@ -70,6 +72,10 @@ class Story:
         self.state = CoreState.initial(self.config, "test")
         if self.enrolled:
             self.state = replace(self.state, lifter=replace(self.state.lifter, neutral=NEUTRAL))
+
+    def of(self, kind: type[Wanted]) -> list[Wanted]:
+        """The actions of this kind so far."""
+        return [action for _, action in self.done if isinstance(action, kind)]
 
     def tell(self, event: Event) -> tuple[Action, ...]:
         self.state, actions = step(self.state, event)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.config import Pins, Simulation
-from device.core.actions import EndDemo, RecallMember, Reply, Tare
+from device.core.actions import EndDemo, RecallMember, Reply, StoreChange, Tare
 from device.core.commands import TAG
+from device.core.events import StoreAnswer
 from device.messages import Command
 
 DEMO = CALIBRATED.model_copy(
@@ -114,3 +115,48 @@ def test_the_core_reads_no_clock_and_touches_nothing() -> None:
         (path.name, word) for path in core.glob("*.py") for word in forbidden if word in path.read_text()
     ]  # fmt: skip
     assert found == []
+
+
+# --- what the store must do ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (Command("review", "good", "c1", target="a1"), "Unknown review 'good': choose right, wrong, unsure"),
+        (Command("review", "right", "c1"), "A review names its alert"),
+        (
+            Command("delete_member", "a b", "c1"),
+            "A member's tag has 1 to 64 letters, digits or . _ : - and no spaces",
+        ),
+        (
+            Command("audit", "x" * 401, "c1", target="w"),
+            "An audit entry has a word of 1 to 40 letters and at most 400 more",
+        ),
+    ],
+)  # fmt: skip
+def test_a_change_that_makes_no_sense_never_reaches_the_store(command: Command, reason: str) -> None:
+    told = Story()
+    told.tell(command)
+    assert [(each.command_id, each.ok, each.error) for each in told.of(Reply)] == [("c1", False, reason)]
+    assert told.of(StoreChange) == []
+
+
+def test_a_change_is_answered_once_the_store_has_made_it() -> None:
+    told = Story()
+    told.tell(Command("review", "right", "c1", target="a1", who="staff"))
+    assert told.of(Reply) == []
+    assert [each.command.target for each in told.of(StoreChange)] == ["a1"]
+    told.tell(StoreAnswer("c1"))
+    told.tell(StoreAnswer("c2", "there is no alert 'a2' any more"))
+    assert [(each.command_id, each.ok, each.error) for each in told.of(Reply)] == [
+        ("c1", True, None), ("c2", False, "there is no alert 'a2' any more"),
+    ]  # fmt: skip
+
+
+def test_a_member_who_is_deleted_while_on_the_machine_becomes_a_guest() -> None:
+    told = Story()
+    told.tell(Command("tag", "m-17", "c1"))
+    told.tell(Command("delete_member", "m-17", "c2", who="staff"))
+    assert told.state.lifter.tag is None
+    assert [each.command.value for each in told.of(StoreChange)] == ["m-17"]

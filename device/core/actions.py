@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from device.core.posture import NeutralProfile
-from device.messages import AlertRecord, Colour, Goal, LiveState, Point, RepRecord, SetRecord, Sided
+from device.messages import AlertRecord, Colour, Command, Goal, LiveState, Point, RepRecord, SetRecord, Sided
 
 Flash = Literal["steady", "slow", "fast"]
 """Slow and fast are the flash rates of medium and high priority (IEC 60601-1-8: 0.4-0.8 and 1.4-2.8 Hz)."""
@@ -42,14 +42,6 @@ class StoreSet:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreRep:
-    """One transaction: the rep, and its set inserted or brought up to date."""
-
-    rep: RepRecord
-    set: SetRecord
-
-
-@dataclass(frozen=True, slots=True)
 class ReplayFrame:
     """One moment of an alert's replay: landmarks and measures only, never an image."""
 
@@ -60,6 +52,19 @@ class ReplayFrame:
     lumbar_flexion_deg: float | None
     carriage_m: float | None
     load_kg: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRep:
+    """One transaction: the rep, its set inserted or brought up to date, and how the rep moved.
+
+    ``motion`` holds the frames from the rep's start to its end; ``with_figure`` asks to keep the stick figures too.
+    """
+
+    rep: RepRecord
+    set: SetRecord
+    motion: tuple[ReplayFrame, ...] = ()
+    with_figure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,14 @@ class RecallMember:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreChange:
+    """A wish that only the store can carry out (review, deletion, audit entry); the answer is ``StoreAnswer``."""
+
+    command: Command
+    at_utc: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The answer to a command that carried an id."""
 
@@ -119,6 +132,7 @@ Action = (
     | StoreAlert
     | StoreNeutral
     | RecallMember
+    | StoreChange
     | Reply
     | Tare
     | EndDemo

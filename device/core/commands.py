@@ -7,16 +7,20 @@ from dataclasses import replace
 from typing import Final
 
 from device.core import enrolment
-from device.core.actions import EndDemo, RecallMember, Reply, Tare
+from device.core.actions import EndDemo, RecallMember, Reply, StoreChange, Tare
 from device.core.cues import acknowledge, call_help
-from device.core.events import MemberRecalled
+from device.core.events import MemberRecalled, StoreAnswer
 from device.core.goals import GOALS, choose, next_goal
 from device.core.posture import PostureState
+from device.core.records import utc_at
 from device.core.state import Lifter
 from device.core.turn import Turn
 from device.messages import ButtonPressed, Command, Goal
 
 TAG: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+REVIEWS: Final = ("right", "wrong", "unsure")
+LONGEST_DETAIL: Final = 400
+LONGEST_WORD: Final = 40
 
 
 def press(turn: Turn, button: ButtonPressed) -> None:
@@ -28,7 +32,12 @@ def press(turn: Turn, button: ButtonPressed) -> None:
 
 
 def obey(turn: Turn, command: Command) -> None:
-    """Carry out a command, and answer it where it carries an id."""
+    """Carry out a command, and answer it where it carries an id; what the store must do is answered once it has."""
+    if command.name in ("review", "delete_member", "audit"):
+        error = _hand_to_store(turn, command)
+        if error is not None and command.id:
+            turn.actions.append(Reply(command.id, False, error))
+        return
     error = _carry_out(turn, command)
     turn.published = replace(turn.published, stale=True)
     if command.id:
@@ -56,6 +65,37 @@ def _carry_out(turn: Turn, command: Command) -> str | None:
                 return "Only a demonstration can be ended from outside"
             turn.actions.append(EndDemo())
             return None
+        case _:
+            return f"{command.name} is not for here"
+
+
+def _hand_to_store(turn: Turn, command: Command) -> str | None:
+    """The reason why not, as a sentence; None when the store has it."""
+    target, value = command.target or "", command.value or ""
+    if command.name == "review":
+        if value not in REVIEWS:
+            return f"Unknown review {value!r}: choose {', '.join(REVIEWS)}"
+        if not 1 <= len(target) <= LONGEST_WORD:
+            return "A review names its alert"
+    elif command.name == "delete_member":
+        if TAG.fullmatch(value) is None:
+            return "A member's tag has 1 to 64 letters, digits or . _ : - and no spaces"
+        if value == turn.lifter.tag:
+            if turn.set is not None:
+                return "This member is lifting now; delete after the set"
+            _tag(turn, None)  # else the next set would bring them back, and their last replays
+            turn.history = replace(turn.history, waiting=())
+            turn.published = replace(turn.published, stale=True)
+    elif not (1 <= len(target) <= LONGEST_WORD and len(value) <= LONGEST_DETAIL):
+        return f"An audit entry has a word of 1 to {LONGEST_WORD} letters and at most {LONGEST_DETAIL} more"
+    turn.actions.append(StoreChange(command, utc_at(turn.clock, turn.now_s)))
+    return None
+
+
+def take_answer(turn: Turn, answer: StoreAnswer) -> None:
+    """What the store says to a change goes to whoever asked for it."""
+    if answer.command_id:
+        turn.actions.append(Reply(answer.command_id, answer.error is None, answer.error))
 
 
 def _goal(turn: Turn, value: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What the core is told: samples and commands (``device.messages``), and the four records below."""
+"""What the core is told: samples and commands (``device.messages``), and the five records below."""
 
 from __future__ import annotations
 
@@ -38,6 +38,14 @@ class StoreStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreAnswer:
+    """The store carried out the ``StoreChange`` of this command, or says in one sentence why not."""
+
+    command_id: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """The end of the recording or of the process: open faults, reps, sets and replays are closed."""
 
@@ -55,5 +63,6 @@ Event = (
     | Tick
     | MemberRecalled
     | StoreStatus
+    | StoreAnswer
     | Stop
 )

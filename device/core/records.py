@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from device.core.actions import Publish, ReplayFrame, StoreAlert, StoreSet
+from device.core.actions import Publish, ReplayFrame, StoreAlert, StoreRep, StoreSet
 from device.core.state import ActiveFault, Clock, LiftingSet
 from device.core.turn import Turn
 from device.messages import AlertRecord, SetRecord
@@ -106,14 +106,27 @@ def replay_data(action: StoreAlert) -> dict[str, Any] | None:
 
     ``{"t_s": [...], "figure": [{joint: [x, y, z]}, ...], "curves": {name: [value or null, ...]}}``, metres and degrees.
     """
-    if not action.replay:
+    return _frames_data(action.replay, action.alert.t_start_s, with_figure=True) if action.replay else None
+
+
+def motion_data(action: StoreRep) -> dict[str, Any] | None:
+    """How the rep moved, in the form of ``replay_data``, times from its start (s).
+
+    ``figure`` is empty where the stick figures are not kept. None where nothing of the rep was seen.
+    """
+    if not action.motion:
         return None
-    frames = action.replay
+    return _frames_data(action.motion, action.rep.t_start_s, action.with_figure)
+
+
+def _frames_data(frames: tuple[ReplayFrame, ...], from_s: float, with_figure: bool) -> dict[str, Any]:
     return {
-        "t_s": [round(frame.t_s - action.alert.t_start_s, 3) for frame in frames],
+        "t_s": [round(frame.t_s - from_s, 3) for frame in frames],
         "figure": [
             {name: [round(value, 3) for value in point] for name, point in frame.figure.items()} for frame in frames
-        ],
+        ]
+        if with_figure
+        else [],
         "curves": {
             "knee_flexion_left_deg": [_short(frame.knee_flexion_deg.left, 1) for frame in frames],
             "knee_flexion_right_deg": [_short(frame.knee_flexion_deg.right, 1) for frame in frames],

@@ -96,7 +96,9 @@ def close_rep(turn: Turn) -> None:
     lifting = turn.set
     record = _record(turn, lifting, rep, mark.verdict)
     turn.actions.append(Publish(record))
-    turn.actions.append(StoreRep(record, set_record(turn, lifting)))
+    first_good = mark.verdict == "good" and sum(other.verdict == "good" for other in marks) == 1
+    moved = tuple(f for f in turn.history.frames if record.t_start_s <= f.t_s <= record.t_end_s)
+    turn.actions.append(StoreRep(record, set_record(turn, lifting), moved, with_figure=first_good))
     turn.closed_rep = record
 
 

@@ -15,11 +15,11 @@ from typing import Any, Final
 from device.core import enrolment
 from device.core.actions import Action
 from device.core.carriage_watch import carriage_leads, note_carriage, seen_carriage
-from device.core.commands import obey, press, take_member
+from device.core.commands import obey, press, take_answer, take_member
 from device.core.conditions import update_conditions
 from device.core.cues import sound_form_check_edge, update_cues
 from device.core.enrolment import collect, on_rep_closed
-from device.core.events import Event, MemberRecalled, Stop, StoreStatus, Tick
+from device.core.events import Event, MemberRecalled, Stop, StoreAnswer, StoreStatus, Tick
 from device.core.faults import end_all, end_unseen, watch_posture
 from device.core.goals import remind_of_warm_up
 from device.core.live import publish
@@ -247,5 +247,6 @@ _HANDLERS: Final[dict[type[Event], Callable[[Turn, Any], None]]] = {
     Command: obey,
     MemberRecalled: take_member,
     StoreStatus: _take_store,
+    StoreAnswer: take_answer,
     Stop: _stop,
 }

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from device.messages import AlertRecord, RepRecord, SetRecord
-from device.store.schema import Alert, Base, Member, Neutral, Rep, Replay, TrainingSet, utc_text
+from device.store.schema import Alert, Base, Member, Motion, Neutral, Rep, Replay, TrainingSet, utc_text
 
 USUAL_LOAD_SETS = 10
 """The usual working load is the median over this many of the newest sets (ours)."""
@@ -86,6 +86,23 @@ def write_rep(connection: Connection, record: SetRecord, rep: RepRecord) -> None
         "faults": list(rep.faults),
     }
     _upsert(connection, Rep, ("set_id", "number"), values)
+    counts = {
+        column: select(func.count()).where(Rep.set_id == rep.set_id, Rep.verdict == verdict).scalar_subquery()
+        for column, verdict in (("good", "good"), ("faulty", "fault"), ("uncertain", "uncertain"))
+    }
+    connection.execute(update(TrainingSet).where(TrainingSet.id == rep.set_id).values(counts))
+
+
+def write_motion(connection: Connection, rep: RepRecord, motion: Mapping[str, Any]) -> None:
+    """How a stored rep moved."""
+    values = {
+        "set_id": rep.set_id,
+        "number": rep.number,
+        "created_utc": utc_text(rep.started_utc),
+        "has_figure": bool(motion["figure"]),
+        "frames_zlib": pack_replay(motion),
+    }
+    _upsert(connection, Motion, ("set_id", "number"), values)
 
 
 def write_alert(connection: Connection, record: AlertRecord) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, MetaData, String
+from sqlalchemy import JSON, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 DATABASE_NAME = "legpress.sqlite3"
-HEAD_REVISION = "0001"
+HEAD_REVISION = "0002"
 """The newest migration. Lets the device see, without Alembic, whether it must migrate."""
 
 NAMING = {
@@ -68,7 +68,7 @@ class TrainingSet(Base):
 
     __tablename__ = "sets"
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    member: Mapped[str | None] = mapped_column(ForeignKey("members.tag", ondelete="CASCADE"), index=True)
+    member: Mapped[str | None] = mapped_column(ForeignKey("members.tag", ondelete="CASCADE"))
     goal: Mapped[str] = mapped_column(String(16))
     started_utc: Mapped[str] = mapped_column(String(24))
     ended_utc: Mapped[str | None] = mapped_column(String(24))
@@ -77,15 +77,28 @@ class TrainingSet(Base):
     reps: Mapped[int]
     enrolled: Mapped[bool]
     enrolment: Mapped[bool]
+    good: Mapped[int] = mapped_column(server_default="0")
+    """Its stored reps by verdict, counted with each rep: what lists and trends read instead of the reps."""
+    faulty: Mapped[int] = mapped_column(server_default="0")
+    uncertain: Mapped[int] = mapped_column(server_default="0")
 
-    __table_args__ = (Index(None, "started_utc", "id"),)
+    __table_args__ = (
+        Index(None, "started_utc", "id"),
+        Index(None, "member", "started_utc", "id"),
+        Index(None, "goal", "started_utc", "id"),
+        Index(
+            "ix_sets_trends",
+            "started_utc", "enrolment", "goal", "seat_notch", "load_kg", "good", "faulty", "uncertain",
+        ),
+    )  # fmt: skip
+    """The last one holds all that a trend reads, so that a year of sets is summed without touching their rows."""
 
 
 class Rep(Base):
     __tablename__ = "reps"
     set_id: Mapped[str] = mapped_column(ForeignKey("sets.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    started_utc: Mapped[str] = mapped_column(String(24), index=True)
+    started_utc: Mapped[str] = mapped_column(String(24))
     duration_s: Mapped[float]
     eccentric_s: Mapped[float]
     concentric_s: Mapped[float]
@@ -103,6 +116,21 @@ class Rep(Base):
     verdict: Mapped[str] = mapped_column(String(10))
     faults: Mapped[list[str]]
 
+    __table_args__ = (Index(None, "started_utc", "verdict"),)
+
+
+class Motion(Base):
+    """Curves of one rep, and for the first good rep of a set its stick figures: JSON, compressed. Never an image."""
+
+    __tablename__ = "motions"
+    set_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    created_utc: Mapped[str] = mapped_column(String(24), index=True)
+    has_figure: Mapped[bool]
+    frames_zlib: Mapped[bytes] = mapped_column(LargeBinary)
+
+    __table_args__ = (ForeignKeyConstraint(["set_id", "number"], ["reps.set_id", "reps.number"], ondelete="CASCADE"),)
+
 
 class Alert(Base):
     """One fault from onset to release.
@@ -113,7 +141,7 @@ class Alert(Base):
 
     __tablename__ = "alerts"
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    set_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    set_id: Mapped[str | None] = mapped_column(String(36))
     rep_number: Mapped[int | None]
     kind: Mapped[str] = mapped_column(String(24))
     side: Mapped[str | None] = mapped_column(String(5))
@@ -123,7 +151,12 @@ class Alert(Base):
     peak: Mapped[float]
     sentence: Mapped[str] = mapped_column(String(200))
 
-    __table_args__ = (Index(None, "started_utc", "id"),)
+    __table_args__ = (
+        Index(None, "started_utc", "id"),
+        Index(None, "started_utc", "kind"),
+        Index(None, "kind", "started_utc", "id"),
+        Index(None, "set_id", "kind"),
+    )
 
 
 class Replay(Base):
@@ -135,8 +168,30 @@ class Replay(Base):
     frames_zlib: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class Review(Base):
+    """A trainer's judgement of one alert: ``right``, ``wrong`` or ``unsure``. The newest counts."""
+
+    __tablename__ = "reviews"
+    alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True)
+    verdict: Mapped[str] = mapped_column(String(6))
+    reviewed_utc: Mapped[str] = mapped_column(String(24))
+    reviewer: Mapped[str] = mapped_column(String(16))
+    """The role that was signed in; no names are kept."""
+
+
+class Audit(Base):
+    """What staff changed, when, and in which role."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at_utc: Mapped[str] = mapped_column(String(24), index=True)
+    who: Mapped[str] = mapped_column(String(16))
+    what: Mapped[str] = mapped_column(String(40))
+    detail: Mapped[str] = mapped_column(String(400))
+
+
 class Meta(Base):
-    """Facts about the database itself, by key: ``created_utc``."""
+    """Facts about the database itself, by key: ``created_utc``, ``retention_due_utc``."""
 
     __tablename__ = "meta"
     key: Mapped[str] = mapped_column(String(40), primary_key=True)

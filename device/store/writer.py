@@ -13,16 +13,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
+from device.config import Retention
 from device.errors import LegpressError
-from device.messages import AlertRecord, RepRecord, SetRecord
-from device.store import room, rows
+from device.messages import AlertRecord, Command, RepRecord, SetRecord
+from device.store import changes, room, rows
 from device.store.engine import writer_engine
+from device.store.retention import delete_expired
 from device.store.rows import MemberHistory
 
 log = logging.getLogger(__name__)
@@ -49,6 +52,8 @@ class _Write:
     """What gives way first in a full queue: replays (0), all else (1), reps and their sets last (2)."""
     unanswered: Callable[[], None] | None = None
     """For a question: called when there is no database to answer it."""
+    refused: Callable[[str], None] | None = None
+    """Called with the reason when the write is given up."""
 
     @property
     def is_replay(self) -> bool:
@@ -88,9 +93,11 @@ class StoreWriter:
     def start(self) -> None:
         self._thread.start()
 
-    def save_rep(self, set_record: SetRecord, rep: RepRecord) -> None:
-        """The rep and its set as it now stands, in one transaction."""
+    def save_rep(self, set_record: SetRecord, rep: RepRecord, motion: Mapping[str, Any] | None = None) -> None:
+        """The rep and its set as it now stands, in one transaction. How it moved follows in another."""
         self._put(_Write(f"rep {rep.number}", lambda at: rows.write_rep(at, set_record, rep), worth=2))
+        if motion is not None:
+            self._put(_Write("a motion", lambda at: rows.write_motion(at, rep, motion), worth=0))
 
     def save_set(self, set_record: SetRecord) -> None:
         """The set's row: at its start, its end, or both."""
@@ -120,6 +127,24 @@ class StoreWriter:
             return lambda: answer(history)
 
         self._put(_Write("a member's history", read, unanswered=lambda: answer(MemberHistory(tag))))
+
+    def change(self, command: Command, at_utc: str, answer: Callable[[str | None], None]) -> None:
+        """A review, a deletion or an audit entry. Calls ``answer`` after the commit: None, or why not."""
+
+        def apply(connection: Connection) -> Callable[[], None]:
+            error = changes.apply(connection, command, at_utc)
+            return lambda: answer(error)
+
+        self._put(_Write(f"a change ({command.name})", apply, refused=answer))
+
+    def retain(self, retention: Retention, now: datetime) -> None:
+        """Deletes a few rows that are kept for long enough, when they are due, and comes back for the rest."""
+
+        def apply(connection: Connection) -> Callable[[], None]:
+            more = delete_expired(connection, retention, now)
+            return lambda: self.retain(retention, now) if more else None
+
+        self._put(_Write("the daily deletion", apply))
 
     def pending(self) -> int:
         with self._changed:
@@ -259,6 +284,8 @@ class StoreWriter:
     def _give_up(self, write: _Write, error: Exception) -> None:
         self._remove(write)
         self.dropped += 1
+        if write.refused is not None:
+            write.refused(_reason(error))
         self._report(False, f"{write.what} was refused by the database and left out ({_reason(error)})")
 
     def _report(self, ok: bool, detail: str) -> None:
