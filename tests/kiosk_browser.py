@@ -51,12 +51,18 @@ for (const element of document.querySelectorAll("body *")) {
   const box = element.getBoundingClientRect();
   if (box.width > 0 && outside(box)) found.push(`outside the screen: ${name(element)}`);
 }
-const words = ".goal b, .goal small, .calls span, .headline, .kicker, .seat, .feet-note, .load, .invite-main";
+const words = ".goal b, .goal small, .calls span, .headline, .kicker, .seat, .feet-note, .load, .invite-main, .number, "
+  + ".steps li, .tag-note, .summary p";
+const label = document.getElementById("count-label"), depth = document.querySelector(".depth-label");
+const right = (element) => { const range = document.createRange(); range.selectNodeContents(element); return range.getBoundingClientRect().right; };
+if (depth.offsetParent && right(label) > depth.getBoundingClientRect().left) found.push("the label runs into the depth's");
+const number = document.getElementById("reps"), band = document.getElementById("depth-band");
+if (band.offsetParent && right(number) > band.getBoundingClientRect().left) found.push("the number runs into the depth");
 for (const text of document.querySelectorAll(words)) {
   const range = document.createRange();
   range.selectNodeContents(text);
   const box = range.getBoundingClientRect();
-  const around = text.closest("button, .panel, .banner");
+  const around = text.closest("button, .panel, .banner, .bars");
   if (box.width > 0 && !inside(around, box)) found.push(`wider than its box: ${name(text)}`);
 }
 const height = (selector) => document.querySelector(selector).getBoundingClientRect().height;

@@ -149,10 +149,38 @@ SCENES: dict[str, LiveState] = {
     "idle_camera_lost": replace(
         IDLE, conditions=(Condition("camera_lost", "camera side gives no pictures; check its cable", 80.0),)
     ),
+    "first_start": replace(
+        IDLE,
+        conditions=(
+            Condition("camera_uncalibrated", "camera side is not calibrated: legpress calibrate camera", 1.0),
+            Condition("load_uncalibrated", "calibrate the load: legpress calibrate load", 1.0),
+        ),
+        load_kg=None,
+        load_quality="uncalibrated",
+        light="amber",
+    ),
+    "idle_member": replace(IDLE, member="4711", enrolled=True, goal="quads", goal_band=(0.55, 0.85)),
     "enrolment": replace(
         SEATED, phase="enrolment", enrolled=False, enrolment_reps_left=2, load_kg=20.0, set=SetProgress(1)
     ),
+    "enrolment_again": replace(
+        SEATED,
+        phase="enrolment",
+        enrolled=False,
+        enrolment_reps_left=1,
+        load_kg=20.0,
+        set=SetProgress(1, REPS[:1], "eccentric", 0.6, 1.1),
+        figure=figure(0.6),
+        advice=(
+            "Slower: two seconds down, two seconds up. Two more reps, please",
+            "Show me your neutral: two slow reps, light load",
+        ),
+    ),
     "seated": SEATED,
+    "seat_unlocked": warned(
+        LiveWarning("seat_unlocked", None, "high", "Seat not locked", 121.0),
+        replace(LIFTING, seat_notch=None, seat_quality="between"),
+    ),
     "ready": READY,
     "lifting": LIFTING,
     "lifting_side_camera_only": replace(
@@ -206,6 +234,10 @@ SCENES: dict[str, LiveState] = {
 
 HEADLINES = {
     "idle": "Choose your goal",
+    "first_start": "The camera is not set up yet",
+    "idle_member": "Choose your goal",
+    "enrolment_again": "Slower: two seconds down, two seconds up",
+    "seat_unlocked": "Seat not locked",
     "idle_camera_lost": "The camera is not working",
     "enrolment": "Show me your neutral",
     "seated": "Feet on the plate",
@@ -226,6 +258,10 @@ HEADLINES = {
 }
 MOODS = {
     "idle": "calm",
+    "first_start": "off",
+    "idle_member": "calm",
+    "enrolment_again": "info",
+    "seat_unlocked": "high",
     "idle_camera_lost": "off",
     "enrolment": "info",
     "seated": "info",

@@ -14,6 +14,7 @@ from web_ui.access import Permission, allow
 from web_ui.live import STALE_S, LiveHub, Subscription
 from web_ui.parts import parts
 from web_ui.problems import ProblemError
+from web_ui.qr_code import qr_svg
 
 HEARTBEAT_S = 1.0
 GOALS: tuple[str, ...] = get_args(Goal)
@@ -78,6 +79,16 @@ def _command(name: Any, value: str | None = None) -> Response:
 @allow(Permission.KIOSK)
 def page() -> str:
     return render_template("kiosk.html", machine=parts().config.machine)
+
+
+@kiosk.get("/kiosk/house-rules.svg")
+@allow(Permission.KIOSK)
+def house_rules() -> Response:
+    """The address of the house rules as a QR code, for members' phones."""
+    address = parts().config.machine.house_rules
+    if address is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, "machine.house_rules is not set")
+    return Response(qr_svg(address), content_type="image/svg+xml")
 
 
 @kiosk.get("/api/v1/state")

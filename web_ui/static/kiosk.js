@@ -1,7 +1,7 @@
 // The member's screen: takes states from the stream, paints them, sends what is touched.
 
 import { AboveView, RESTING, SideView, markedParts } from "./figure.js";
-import { listed, momentOf, parts } from "./moment.js";
+import { clockText, listed, momentOf, parts } from "./moment.js";
 import { Plate } from "./plate.js";
 import { openStream } from "./stream.js";
 import { readTags } from "./tag_reader.js";
@@ -12,6 +12,9 @@ const POUNDS = 2.20462262;
 const TEMPO_S = 2;
 const MOST_BARS = 12;
 const STEADY_MS = 1000;
+const ENROLMENT_REPS = 2;
+const FULL_DEPTH = 0.95; // of the deepest rep of this set
+const DIM_AFTER_MS = 120_000; // a machine that nobody uses does not shine on the room; it wakes when somebody sits down
 
 const $ = (id) => document.getElementById(id);
 const side = new SideView($("side"));
@@ -85,17 +88,30 @@ function paintBar() {
     $("conditions").replaceChildren(...chips.map((chip) => Object.assign(document.createElement("li"), { textContent: chip })));
   }
   const { seen, unseen } = state ? parts(state) : { seen: [], unseen: [] };
+  if (document.body.dataset.mood === "off" && state && state.phase !== "out_of_order") {
+    text($("checks"), words.ui("still_watched"));
+    return;
+  }
   const quiet = !state || state.phase === "idle";
   const checking = seen.length ? words.ui("checking", { parts: listed(words, seen) }) : "";
   const blind = unseen.length && seen.length ? words.ui("cannot_see", { parts: listed(words, unseen) }) : "";
   text($("checks"), quiet ? "" : [chips.length ? "" : checking, blind].filter(Boolean).join(" · "));
 }
 
+// the big number: reps; slow reps shown of those asked for; at rest the seconds
+function counted() {
+  if (!state) return [words.ui("reps"), "–"];
+  if (state.phase === "enrolment") return [words.ui("slow_reps"), `${Math.max(0, ENROLMENT_REPS - state.enrolment_reps_left)}/${ENROLMENT_REPS}`];
+  if (state.phase === "rest") return [words.ui("rest"), clockText(state.rest_elapsed_s ?? 0)];
+  if (!state.set) return [words.ui("reps"), "0"];
+  return [words.ui("reps_of_set", { n: state.set.number }), String(state.set.reps.length)];
+}
+
 function paintCount() {
-  text($("count-label"), state?.set ? words.ui("reps_of_set", { n: state.set.number }) : words.ui("reps"));
-  const reps = state?.set ? String(state.set.reps.length) : state ? "0" : "–";
-  text($("reps"), reps);
-  data($("reps"), "digits", String(reps.length));
+  const [label, number] = counted();
+  text($("count-label"), label);
+  text($("reps"), number);
+  data($("reps"), "digits", String(Math.min(number.length, 5)));
   const known = state?.load_kg !== null && state?.load_kg !== undefined;
   const shown = known ? String(Math.round(units === "lb" ? state.load_kg * POUNDS : state.load_kg)) : state ? words.ui("load_unknown") : "–";
   text($("load"), shown);
@@ -103,6 +119,7 @@ function paintCount() {
   text($("load-unit"), known ? units : "");
   const depth = state?.form_check ? Math.max(0, Math.min(1, state.set?.depth ?? 0)) : 0;
   $("depth").style.transform = `scaleY(${depth.toFixed(3)})`;
+  data($("depth-band"), "full", depth >= FULL_DEPTH ? "yes" : "no");
 }
 
 function paintTempo() {
@@ -140,7 +157,9 @@ function paintFeet() {
   const wrong = Boolean(state?.active_faults.some((each) => each.kind === "feet_mismatch" || each.kind === "heel_lift"));
   plate.show(state?.goal_band ?? [0.35, 0.6], state?.foot_placement ?? null, wrong);
   plate.labels(words.ui("plate_top"), words.ui("plate_bottom"));
-  text($("feet-note"), state ? feetNote() : "");
+  const note = state ? feetNote() : "";
+  text($("feet-note"), note);
+  data($("feet-note"), "off", /^[↑↓]/.test(note) ? "yes" : "no");
   const quality = state?.seat_quality;
   const notch = state?.seat_notch ?? null;
   const trouble = quality === "between" || (state && quality !== "ok" && notch === null);
@@ -159,24 +178,30 @@ function feetNote() {
 
 const SIGNS = { good: "✓", fault: "!", uncertain: "?" };
 
+function barOf(rep, widest, least) {
+  const bar = document.createElement("li");
+  bar.dataset.verdict = rep.verdict;
+  bar.textContent = SIGNS[rep.verdict];
+  bar.setAttribute("aria-label", `${rep.number}: ${words.ui(`verdict_${rep.verdict}`)}`);
+  const share = rep.rom_m === null ? 1 : Math.max(rep.rom_m / widest, least);
+  bar.style.height = `${(share * 100).toFixed(0)}%`;
+  return bar;
+}
+
 function paintBars() {
   const reps = (state?.set?.reps ?? []).slice(-MOST_BARS);
+  text($("tag-note"), words.ui(state?.member ? "tag_known" : "tag_wanted"));
   const key = JSON.stringify(reps.map((rep) => [rep.number, rep.verdict, rep.rom_m]));
   if ($("bars").dataset.shown === key) return;
   $("bars").dataset.shown = key;
   const widest = Math.max(...reps.map((rep) => rep.rom_m ?? 0), 0.01);
-  const bars = reps.map((rep) => {
-    const bar = document.createElement("li");
-    bar.dataset.verdict = rep.verdict;
-    bar.textContent = SIGNS[rep.verdict];
-    bar.setAttribute("aria-label", `${rep.number}: ${words.ui(`verdict_${rep.verdict}`)}`);
-    const share = rep.rom_m === null ? 1 : Math.max(rep.rom_m / widest, 0.5);
-    bar.style.height = `${(share * 100).toFixed(0)}%`;
-    return bar;
-  });
-  const empty = Array.from({ length: Math.max(0, 8 - bars.length) }, () => document.createElement("li"));
+  const empty = Array.from({ length: Math.max(0, 8 - reps.length) }, () => document.createElement("li"));
   empty.forEach((bar) => bar.setAttribute("aria-hidden", "true"));
-  $("bars").replaceChildren(...bars, ...empty);
+  $("bars").replaceChildren(...reps.map((rep) => barOf(rep, widest, 0.5)), ...empty);
+  $("rest-bars").replaceChildren(...reps.map((rep) => barOf(rep, widest, 0.25)));
+  const counts = Object.keys(SIGNS).map((verdict) => [verdict, reps.filter((rep) => rep.verdict === verdict).length]);
+  const told = counts.filter(([, n]) => n > 0).map(([verdict, n]) => `${SIGNS[verdict]} ${n} ${words.ui(`count_${verdict}`)}`);
+  text($("rest-counts"), told.join("  "));
 }
 
 function paintButtons() {
@@ -191,6 +216,15 @@ function paintButtons() {
   text($("help-text"), words.ui(state?.help_called ? "help_called" : "help"));
 }
 
+let usedMs = performance.now();
+function paintBrightness() {
+  const asleep = state?.phase === "idle" && !state.help_called && document.body.dataset.mood === "calm";
+  if (!asleep) usedMs = performance.now();
+  data(document.body, "dim", performance.now() - usedMs > DIM_AFTER_MS ? "yes" : "no");
+}
+addEventListener("pointerdown", () => { usedMs = performance.now(); });
+addEventListener("keydown", () => { usedMs = performance.now(); });
+
 function paint() {
   if (!words || state === undefined) return;
   data(document.body, "phase", state?.phase ?? "lost");
@@ -202,6 +236,7 @@ function paint() {
   paintFeet();
   paintBars();
   paintButtons();
+  paintBrightness();
   document.body.dataset.seq = state?.seq ?? ""; // which state the screen shows, for whoever measures
 }
 
@@ -240,6 +275,7 @@ async function speak(language) {
   remember("language", language);
   document.documentElement.lang = language;
   for (const element of document.querySelectorAll("[data-word]")) text(element, words.ui(element.dataset.word));
+  for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", words.ui(element.dataset.label));
   const next = LANGUAGES[(LANGUAGES.indexOf(language) + 1) % LANGUAGES.length];
   $("language").textContent = next.toUpperCase();
   $("language").dataset.next = next;

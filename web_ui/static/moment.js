@@ -91,8 +91,12 @@ function ofPhase(state, words) {
     case "enrolment": {
       const left = state.enrolment_reps_left;
       const asked = words.ui(left === 1 ? "enrolment_one_left" : "enrolment_left", { n: left });
-      const kicker = state.advice.length > 1 ? advice[0] : asked; // why the last try was no use
-      return { mood: "info", icon: "person", kicker, headline: words.ui("enrolment") };
+      if (state.advice.length > 1) {
+        // why the last try was no use, and what to do instead
+        const [why, again] = advice[0].split(". ");
+        return { mood: "info", icon: "person", kicker: again ?? asked, headline: why };
+      }
+      return { mood: "info", icon: "person", kicker: asked, headline: words.ui("enrolment") };
     }
     case "seated":
       return { mood: "info", icon: "seat", kicker: advice[1] ?? words.ui("seated_note"), headline: advice[0] ?? words.ui("seated") };
@@ -101,8 +105,7 @@ function ofPhase(state, words) {
     case "lifting":
       return ofLifting(state, words);
     case "rest": {
-      const time = clockText(state.rest_elapsed_s ?? 0);
-      return { mood: "info", icon: "rest", kicker: `${words.ui("rest")} ${time}`, headline: advice[0] ?? words.ui("rest_headline") };
+      return { mood: "info", icon: "rest", kicker: words.ui("rest_of_set", { n: state.set?.number ?? 1 }), headline: advice[0] ?? words.ui("rest_headline") };
     }
     default:
       return { mood: "calm", icon: "hint", kicker: words.ui("welcome"), headline: words.ui("choose_goal") };
