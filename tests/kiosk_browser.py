@@ -17,6 +17,7 @@ import pytest
 from kiosk_scenes import HEADLINES, MOODS, SCENES
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 from web_machine import WebMachine
 from web_server import serving
@@ -54,10 +55,15 @@ for (const element of document.querySelectorAll("body *")) {
 const words = ".goal b, .goal small, .calls span, .headline, .kicker, .seat, .feet-note, .load, .invite-main, .number, "
   + ".steps li, .tag-note, .summary p";
 const label = document.getElementById("count-label"), depth = document.querySelector(".depth-label");
-const right = (element) => { const range = document.createRange(); range.selectNodeContents(element); return range.getBoundingClientRect().right; };
-if (depth.offsetParent && right(label) > depth.getBoundingClientRect().left) found.push("the label runs into the depth's");
+const left = (element) => element.getBoundingClientRect().left;
+const right = (element) => {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  return range.getBoundingClientRect().right;
+};
+if (depth.offsetParent && right(label) > left(depth)) found.push("the label runs into the depth's");
 const number = document.getElementById("reps"), band = document.getElementById("depth-band");
-if (band.offsetParent && right(number) > band.getBoundingClientRect().left) found.push("the number runs into the depth");
+if (band.offsetParent && right(number) > left(band)) found.push("the number runs into the depth");
 for (const text of document.querySelectorAll(words)) {
   const range = document.createRange();
   range.selectNodeContents(text);
@@ -153,6 +159,22 @@ class Pages:
         shown = "[b.dataset.mood, b.dataset.phase, document.getElementById('headline').textContent]"
         wanted = json.dumps([MOODS[name], SCENES[name].phase, HEADLINES[name]], separators=(",", ":"))
         self.until(f"((b) => JSON.stringify({shown}))(document.body) === {json.dumps(wanted)}")
+
+    def sign_in(self, password: str) -> None:
+        """As staff or admin, whoever was signed in before."""
+        self.browser.delete_all_cookies()
+        self.open("/staff/login")
+        self.browser.find_element(By.ID, "password").send_keys(password)
+        self.browser.find_element(By.CSS_SELECTOR, "button").click()
+        self.until("document.querySelector('h1')?.textContent === 'Today'")
+
+    def settled(self) -> None:
+        """Returns when the page has drawn what its scripts draw."""
+        self.until("document.readyState === 'complete'")
+        self.until("!document.getElementById('motions') || document.getElementById('motions').dataset.shown")
+        self.until("!document.getElementById('replay') || document.body.dataset.replay")
+        plotted = "document.body.dataset.plotted || !document.getElementById('trend-problem').hidden"
+        self.until(f"!document.getElementById('plots') || {plotted}")
 
     def complaints(self) -> list[str]:
         """What the browser's console holds, above remarks."""

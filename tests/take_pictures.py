@@ -12,7 +12,23 @@ from pathlib import Path
 
 from kiosk_browser import SIZES, Pages, Running, fresh_pages, running_browser
 from kiosk_scenes import SCENES
+from staff_history import write_week
+from web_machine import ADMIN_PASSWORD, NOON
 
+STAFF = {
+    "today": "",
+    "sets": "/sets",
+    "set": "/sets/set-28",
+    "alerts": "/alerts",
+    "alert": "/alerts/alert-28",
+    "review": "/review",
+    "trends": "/trends?by=week",
+    "members": "/members",
+    "member": "/members/4711",
+    "data": "/data",
+    "audit": "/audit",
+}
+WIDE, PHONE = (1440, 900), (390, 844)
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 
 
@@ -28,6 +44,18 @@ def kiosk_pictures(pages: Pages, folder: Path, sizes: list[str], only: str) -> N
                 save(pages, folder / f"kiosk-{name.replace('_', '-')}-{size}.png")
 
 
+def staff_pictures(pages: Pages, folder: Path, only: str) -> None:
+    pages.say(SCENES["lifting"])
+    for name, size in (("wide", WIDE), ("phone", PHONE)):
+        pages.size(*size)
+        pages.sign_in(ADMIN_PASSWORD)
+        for page, path in STAFF.items():
+            if only in page:
+                pages.open(f"/staff{path}")
+                pages.settled()
+                save(pages, folder / f"staff-{page}-{name}.png")
+
+
 def save(pages: Pages, path: Path) -> None:
     pages.browser.save_screenshot(str(path))
     print(path.name)
@@ -35,13 +63,18 @@ def save(pages: Pages, path: Path) -> None:
 
 def take(running: Running, args: argparse.Namespace) -> None:
     with fresh_pages(running) as pages:
-        kiosk_pictures(pages, args.folder, args.sizes, args.only)
+        if args.what != "staff":
+            kiosk_pictures(pages, args.folder, args.sizes, args.only)
+        if args.what != "kiosk":
+            write_week(running.machine, NOON)
+            staff_pictures(pages, args.folder, args.only)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--sizes", nargs="+", choices=tuple(SIZES), default=["landscape", "portrait"])
+    parser.add_argument("--what", choices=("kiosk", "staff", "all"), default="all")
     parser.add_argument("--only", default="", help="states whose name holds this")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,14 @@ VOCABULARY = {
     "device.scenario_faults",
 }
 """What vision and web_ui may use of device."""
-READING_THE_STORE = {"device.store.engine", "device.store.prepare", "device.store.rows", "device.store.schema"}
+READING_THE_STORE = {
+    "device.store.engine",
+    "device.store.export",
+    "device.store.prepare",
+    "device.store.retention",
+    "device.store.rows",
+    "device.store.schema",
+}
 """What web_ui may use besides: reading, never writing."""
 
 PURE = {"collections", "collections.abc", "dataclasses", "datetime", "enum", "functools", "itertools", "math", "re"} | {

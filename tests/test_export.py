@@ -114,7 +114,7 @@ def test_the_staffs_password_is_set_from_standard_input(
     monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery\n"))
     assert main(["staff", "set-password", "--stdin", "--config", str(config)]) == 0
     assert "correct horse" not in "".join(capsys.readouterr())
-    assert Credentials(tmp_path / "state").accepts("correct horse battery")
+    assert Credentials(tmp_path / "state").role_of("correct horse battery") == "staff"
 
 
 @pytest.mark.parametrize(

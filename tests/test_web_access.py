@@ -18,6 +18,44 @@ KIOSK_ROUTES = {
     "/api/v1/acknowledge",
     "/api/v1/tag",
     "/api/v1/help",
+    "/kiosk/house-rules.svg",
+}
+API_ROUTES = {
+    "/metrics",
+    "/api/v1/openapi.json",
+    "/api/v1/sets",
+    "/api/v1/sets/<set_id>",
+    "/api/v1/sets/<set_id>/motions",
+    "/api/v1/alerts",
+    "/api/v1/alerts/<alert_id>",
+    "/api/v1/alerts/<alert_id>/replay",
+    "/api/v1/alerts/<alert_id>/good-rep",
+    "/api/v1/members",
+    "/api/v1/members/<tag>",
+    "/api/v1/trends",
+    "/api/v1/precision",
+    "/api/v1/export/<kind>.<form>",
+}
+ADMIN_ROUTES = {"/staff/audit", "/staff/tokens", "/staff/tokens/<name>/end"}
+STAFF_ROUTES = {
+    "/staff",
+    "/staff/logout",
+    "/staff/health",
+    "/staff/machine",
+    "/staff/sets",
+    "/staff/sets/<set_id>",
+    "/staff/alerts",
+    "/staff/alerts/<alert_id>",
+    "/staff/alerts/<alert_id>/review",
+    "/staff/review",
+    "/staff/trends",
+    "/staff/trends.csv",
+    "/staff/plotly.js",
+    "/staff/members",
+    "/staff/members/<tag>",
+    "/staff/members/<tag>/delete",
+    "/staff/data",
+    "/staff/export",
 }
 PUBLIC_ROUTES = {"/staff/login", "/static/<path:name>"}
 
@@ -39,22 +77,53 @@ def routes(machine: WebMachine) -> list[tuple[str, str, Permission | None]]:
 
 
 def test_every_route_declares_its_permission_as_the_contract_says(machine: WebMachine) -> None:
-    for path, _method, permission in routes(machine):
-        if path in KIOSK_ROUTES:
-            assert permission is Permission.KIOSK, path
-        elif path in PUBLIC_ROUTES:
-            assert permission is Permission.PUBLIC, path
-        elif path == "/healthz":
-            assert permission is Permission.PROBE
-        else:
-            assert permission is Permission.STAFF, path
-    assert {path for path, _, _ in routes(machine)} >= KIOSK_ROUTES | PUBLIC_ROUTES
+    declared = {
+        Permission.KIOSK: KIOSK_ROUTES,
+        Permission.PUBLIC: PUBLIC_ROUTES,
+        Permission.PROBE: {"/healthz"},
+        Permission.API: API_ROUTES,
+        Permission.STAFF: STAFF_ROUTES,
+        Permission.ADMIN: ADMIN_ROUTES,
+    }
+    assert {(path, permission) for path, _, permission in routes(machine)} == {
+        (path, permission) for permission, paths in declared.items() for path in paths
+    }
+
+
+def address_of(path: str) -> str:
+    names = (("<path:name>", "kiosk.css"), ("<set_id>", "x"), ("<alert_id>", "x"), ("<tag>", "x"), ("<name>", "x"))
+    for name, value in (*names, ("<kind>.<form>", "sets.csv")):
+        path = path.replace(name, value)
+    return path
+
+
+def test_staff_reach_all_but_what_is_the_admins(machine: WebMachine) -> None:
+    clients = {"staff": machine.staff(), "admin": machine.admin()}
+    token = form_token(clients["staff"].get("/staff").text)
+    for path, method, permission in routes(machine):
+        if permission not in (Permission.STAFF, Permission.ADMIN, Permission.API) or path == "/staff/logout":
+            continue
+        for role, client in clients.items():
+            form = {"form_token": token} if method == "POST" else None
+            answer = client.open(address_of(path), method=method, data=form)
+            refused = answer.status_code == 403 and "only an admin" in answer.text
+            assert refused == (permission is Permission.ADMIN and role == "staff"), (path, role)
+
+
+def test_a_token_opens_the_api_and_no_page(machine: WebMachine, tmp_path: Path) -> None:
+    headers = {"Authorization": f"Bearer {add_token(tmp_path, 'display')}"}
+    for path, method, permission in routes(machine):
+        answer = machine.stranger().open(address_of(path), method=method, headers=headers)
+        if permission is Permission.API:
+            assert answer.status_code in (200, 404), path
+        elif permission in (Permission.STAFF, Permission.ADMIN):
+            assert answer.status_code in (302, 401), path
 
 
 def test_a_stranger_reaches_nothing_but_the_login_and_the_pages_files(machine: WebMachine) -> None:
     client = machine.stranger()
     for path, method, permission in routes(machine):
-        address = path.replace("<path:name>", "kiosk.css").replace("<set_id>", "x").replace("<alert_id>", "x")
+        address = address_of(path)
         answer = client.open(address, method=method)
         if permission is Permission.PUBLIC:
             assert answer.status_code in (200, 403), address  # 403: a login form without its token
@@ -74,7 +143,7 @@ def test_a_view_that_declares_nothing_is_refused(tmp_path: Path) -> None:
     assert answer.json["detail"] == "nobody is declared to be allowed here"
 
 
-@pytest.mark.parametrize("path", sorted(KIOSK_ROUTES - {"/", "/api/v1/live"}))
+@pytest.mark.parametrize("path", sorted(KIOSK_ROUTES - {"/", "/api/v1/live", "/kiosk/house-rules.svg"}))
 def test_the_kiosks_calls_are_refused_to_pages_of_other_sites(machine: WebMachine, path: str) -> None:
     method = "GET" if path == "/api/v1/state" else "POST"
     for headers in (
@@ -134,7 +203,10 @@ def test_staff_may_not_be_made_to_act_by_another_site(machine: WebMachine) -> No
     assert client.post("/staff/machine", data={"help": "out_of_order"}).status_code == 403
     assert machine.device.commands == []
     assert client.post("/staff/machine", data=form).status_code == 303
-    assert [(each.name, each.value) for each in machine.device.commands] == [("help", "out_of_order")]
+    assert [(each.name, each.value, each.target, each.who) for each in machine.device.commands] == [
+        ("help", "out_of_order", None, "staff"),
+        ("audit", "", "took the machine out of order", "staff"),
+    ]
 
 
 def test_every_answer_forbids_inline_scripts_framing_and_sniffing(machine: WebMachine) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from web_machine import PASSWORD, WebMachine, form_token, make_machine, make_open_machine, sign_in
 
-from web_ui.credentials import Credentials, CredentialsError, PasswordError, add_token, set_password
+from web_ui.credentials import Credentials, CredentialsError, PasswordError, add_token, drop_token, set_password
 from web_ui.guess_limit import GuessLimit
 
 
@@ -129,8 +129,31 @@ def test_two_hashes_of_one_password_differ(tmp_path: Path) -> None:
     hashes = []
     for folder in ("a", "b"):
         set_password(tmp_path / folder, PASSWORD)
-        hashes.append(json.loads((tmp_path / folder / "staff.json").read_text())["password"]["hash"])
+        hashes.append(json.loads((tmp_path / folder / "staff.json").read_text())["passwords"]["staff"]["hash"])
     assert hashes[0] != hashes[1]
+
+
+def test_each_role_has_a_password_of_its_own(tmp_path: Path) -> None:
+    set_password(tmp_path, PASSWORD)
+    with pytest.raises(PasswordError, match="this is the password of the role staff already; choose another"):
+        set_password(tmp_path, PASSWORD, "admin")
+    set_password(tmp_path, "the admin's password", "admin")
+    credentials = Credentials(tmp_path)
+    roles = [credentials.role_of(each) for each in (PASSWORD, "the admin's password", "neither of them", "x" * 300)]
+    assert roles == ["staff", "admin", None, None]
+
+
+def test_a_new_password_of_one_role_leaves_the_others_signed_in(machine: WebMachine, tmp_path: Path) -> None:
+    admin, staff = machine.admin(), machine.staff()
+    set_password(tmp_path, "another long password")
+    assert (admin.get("/staff").status_code, staff.get("/staff").status_code) == (200, 302)
+
+
+def test_a_token_that_was_ended_opens_nothing(tmp_path: Path) -> None:
+    token = add_token(tmp_path, "display")
+    assert drop_token(tmp_path, "display")
+    assert not drop_token(tmp_path, "display")
+    assert not Credentials(tmp_path).knows_token(token)
 
 
 def test_a_damaged_file_is_named_with_what_to_do(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from kiosk_scenes import LIFTING
 
 from device.bus import BusError
-from device.config import Config, Paths, Web
+from device.config import Config, Machine, Paths, Web
 from device.messages import Command, CommandReply, LiveState
 from device.store.prepare import database_path, prepare_database
 from device.store.writer import StoreWriter
@@ -28,6 +28,7 @@ from web_ui.guess_limit import GuessLimit
 from web_ui.live import LiveHub
 
 PASSWORD = "a long enough password"
+ADMIN_PASSWORD = "another long password of the admin"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
@@ -88,6 +89,12 @@ class WebMachine:
         assert answer == 303
         return client
 
+    def admin(self) -> FlaskClient:
+        """A client on the machine that has signed in as admin."""
+        client = self.kiosk()
+        assert sign_in(client, ADMIN_PASSWORD) == 303
+        return client
+
     def store(self) -> StoreWriter:
         """A writer into this machine's database; call ``work_once`` for each write."""
         return StoreWriter(database_path(self.config.paths.state_dir), lambda ok, detail: None)
@@ -111,15 +118,23 @@ def _template() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     prepare_database(folder)
     set_password(folder, PASSWORD)
+    set_password(folder, ADMIN_PASSWORD, "admin")
     return folder
 
 
 def make_machine(
-    state_dir: Path, max_streams: int = 3, port: int = 8080, rate_clock: Callable[[], float] = time.monotonic
+    state_dir: Path,
+    max_streams: int = 3,
+    port: int = 8080,
+    rate_clock: Callable[[], float] = time.monotonic,
+    house_rules: str | None = None,
 ) -> WebMachine:
     """Over the state folder as it is: without a database and a password if it is new."""
-    web = Web(port=port, event_streams=max_streams, threads=4, names=("legpress.lan",))
-    config = Config(paths=Paths(state_dir=state_dir), web=web)
+    config = Config(
+        paths=Paths(state_dir=state_dir),
+        web=Web(port=port, event_streams=max_streams, threads=4, names=("legpress.lan",)),
+        machine=Machine(house_rules=house_rules),
+    )
     device, clock = Device(), Clock()
     hub = LiveHub(device.send, max_streams, clock)
     app = create_app(config, hub, GuessLimit(clock), lambda: NOON, rate_clock)
@@ -128,8 +143,12 @@ def make_machine(
 
 
 def make_open_machine(
-    state_dir: Path, max_streams: int = 3, port: int = 8080, rate_clock: Callable[[], float] = time.monotonic
+    state_dir: Path,
+    max_streams: int = 3,
+    port: int = 8080,
+    rate_clock: Callable[[], float] = time.monotonic,
+    house_rules: str | None = None,
 ) -> WebMachine:
-    """With a password and an empty database."""
+    """With both passwords and an empty database."""
     shutil.copytree(_template(), state_dir, dirs_exist_ok=True)
-    return make_machine(state_dir, max_streams, port, rate_clock)
+    return make_machine(state_dir, max_streams, port, rate_clock, house_rules)

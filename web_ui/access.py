@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from web_ui.credentials import Credentials
 from web_ui.origin import host_is_loopback, host_name, is_from_machine, is_same_origin
 from web_ui.problems import ProblemError
-from web_ui.session import signed_in
+from web_ui.session import role_signed_in
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -22,7 +22,9 @@ class Permission(enum.Enum):
     PUBLIC = "anyone: the login page and the files that pages are made of"
     KIOSK = "the machine's own screen: loopback, same origin, no login"
     PROBE = "the machine itself, staff, or an API token"
-    STAFF = "a signed-in member of staff, or for reading an API token"
+    API = "a signed-in member of staff, or for reading an API token"
+    STAFF = "a signed-in member of staff or admin"
+    ADMIN = "a signed-in admin"
 
 
 READING = ("GET", "HEAD")
@@ -64,8 +66,10 @@ def install(app: Flask, credentials: Credentials, names: Collection[str] = ()) -
             raise ProblemError(HTTPStatus.FORBIDDEN, "nobody is declared to be allowed here")
         if permission is Permission.KIOSK:
             _refuse_all_but_kiosk()
-        elif permission is Permission.STAFF or (permission is Permission.PROBE and not is_from_machine(request)):
-            return _refuse_strangers(credentials)
+        elif permission is Permission.PUBLIC or (permission is Permission.PROBE and is_from_machine(request)):
+            return None
+        else:
+            return _refuse_strangers(credentials, permission)
         return None
 
 
@@ -78,19 +82,26 @@ def _refuse_all_but_kiosk() -> None:
         raise ProblemError(HTTPStatus.FORBIDDEN, "a page of another site may not ask this")
 
 
-def _refuse_strangers(credentials: Credentials) -> BaseResponse | None:
-    """None for staff and tokens; a page's visitor is led to the login."""
+def _refuse_strangers(credentials: Credentials, permission: Permission) -> BaseResponse | None:
+    """None for who may; a page's visitor is led to the login."""
+    if permission in (Permission.PROBE, Permission.API) and _reads_with_token(credentials):
+        return None
+    role = role_signed_in(credentials)
+    if role is None:
+        if request.path.startswith("/staff") and request.method in READING:
+            return redirect(url_for("login.form"))
+        raise ProblemError(
+            HTTPStatus.UNAUTHORIZED,
+            "sign in at /staff, or send an API token as 'Authorization: Bearer TOKEN'",
+            {"WWW-Authenticate": "Bearer"},
+        )
+    if permission is Permission.ADMIN and role != "admin":
+        raise ProblemError(HTTPStatus.FORBIDDEN, "only an admin may do this; sign in with the admin's password")
+    if request.method not in READING and not is_same_origin(request):
+        raise ProblemError(HTTPStatus.FORBIDDEN, "a page of another site may not ask this")
+    return None
+
+
+def _reads_with_token(credentials: Credentials) -> bool:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and request.method in READING and credentials.knows_token(token):
-        return None
-    if signed_in(credentials):
-        if request.method not in READING and not is_same_origin(request):
-            raise ProblemError(HTTPStatus.FORBIDDEN, "a page of another site may not ask this")
-        return None
-    if request.path.startswith("/staff") and request.method in READING:
-        return redirect(url_for("login.form"))
-    raise ProblemError(
-        HTTPStatus.UNAUTHORIZED,
-        "sign in at /staff, or send an API token as 'Authorization: Bearer TOKEN'",
-        {"WWW-Authenticate": "Bearer"},
-    )
+    return scheme.lower() == "bearer" and request.method in READING and credentials.knows_token(token)

@@ -24,6 +24,10 @@ from web_ui.parts import Parts, wall_clock
 from web_ui.problems import ProblemError
 from web_ui.session import CarefulCookies
 from web_ui.staff import staff
+from web_ui.staff_data import staff_data
+from web_ui.staff_members import staff_members
+from web_ui.staff_review import staff_review
+from web_ui.staff_trends import staff_trends
 
 LARGEST_BODY_BYTES = 16 * 1024
 
@@ -74,7 +78,7 @@ def create_app(
     rate_limit.install(app, rate_clock)
     _add_rules(app)
     access.install(app, credentials, config.web.names)
-    for views in (kiosk, api, health, login, staff):
+    for views in (kiosk, api, health, login, staff, staff_review, staff_members, staff_trends, staff_data):
         app.register_blueprint(views)
     assets.install(app)
     return app

@@ -15,9 +15,13 @@ import secrets
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from device.errors import RunError, UserError
+
+Role = Literal["staff", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)
+"""``staff`` sees everything, reviews and looks after members; ``admin`` besides changes settings and tokens."""
 
 FILE_NAME = "staff.json"
 SHORTEST_PASSWORD = 10
@@ -37,11 +41,11 @@ class PasswordError(UserError):
     """The password is not acceptable; the text says what is."""
 
 
-def set_password(state_dir: Path, password: str) -> None:
-    """Sets the staff's password; whoever is signed in must sign in again.
+def set_password(state_dir: Path, password: str, role: Role = "staff") -> None:
+    """Sets the password of a role; whoever is signed in with it must sign in again.
 
     Raises:
-        PasswordError: too short or too long.
+        PasswordError: too short or too long, or the other role's: it alone tells the roles apart.
         CredentialsError: the state folder cannot be written.
     """
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
@@ -50,7 +54,10 @@ def set_password(state_dir: Path, password: str) -> None:
         )
     salt = secrets.token_bytes(16)
     stored = _read(state_dir)
-    stored["password"] = {
+    for other in ROLES:
+        if other != role and other in stored.get("passwords", {}) and _fits(password, stored["passwords"][other]):
+            raise PasswordError(f"this is the password of the role {other} already; choose another")
+    stored.setdefault("passwords", {})[role] = {
         "scrypt": {"n": SCRYPT_N, "r": SCRYPT_R, "p": SCRYPT_P},
         "salt": _text(salt),
         "hash": _text(_scrypt(password, salt, SCRYPT_N, SCRYPT_R, SCRYPT_P)),
@@ -65,6 +72,15 @@ def add_token(state_dir: Path, name: str) -> str:
     stored.setdefault("tokens", {})[name] = hashlib.sha256(token.encode()).hexdigest()
     _write(state_dir, stored)
     return token
+
+
+def drop_token(state_dir: Path, name: str) -> bool:
+    """Ends a token; False when there is none of this name."""
+    stored = _read(state_dir)
+    if stored.get("tokens", {}).pop(name, None) is None:
+        return False
+    _write(state_dir, stored)
+    return True
 
 
 class Credentials:
@@ -88,21 +104,24 @@ class Credentials:
         return self._stored
 
     def password_is_set(self) -> bool:
-        return "password" in self._current()
+        return bool(self._current().get("passwords"))
 
-    def accepts(self, password: str) -> bool:
-        stored = self._current().get("password")
-        if stored is None or len(password) > LONGEST_PASSWORD:
-            return False
-        cost = stored["scrypt"]
-        with _one_at_a_time:
-            offered = _scrypt(password, _bytes(stored["salt"]), cost["n"], cost["r"], cost["p"])
-        return hmac.compare_digest(offered, _bytes(stored["hash"]))
+    def role_of(self, password: str) -> Role | None:
+        """The role that this password opens; None for a wrong one."""
+        if len(password) > LONGEST_PASSWORD:
+            return None
+        stored = self._current().get("passwords", {})
+        # all are tried whatever the first says: the time taken tells nothing
+        found = [role for role in ROLES if role in stored and _fits(password, stored[role])]
+        return found[-1] if found else None
 
-    def generation(self) -> str:
-        """Changes with the password: sessions of an older one end."""
-        stored = self._current().get("password")
+    def generation(self, role: str) -> str:
+        """Changes with the role's password: sessions of an older one end. Empty for a role without one."""
+        stored = self._current().get("passwords", {}).get(role)
         return "" if stored is None else str(stored["salt"])
+
+    def token_names(self) -> list[str]:
+        return sorted(self._current().get("tokens", {}))
 
     def knows_token(self, token: str) -> bool:
         digest = hashlib.sha256(token.encode()).hexdigest()
@@ -116,6 +135,13 @@ class Credentials:
             stored["session_key"] = secrets.token_hex(32)
             _write(self._state_dir, stored)
         return bytes.fromhex(stored["session_key"])
+
+
+def _fits(password: str, stored: dict[str, Any]) -> bool:
+    cost = stored["scrypt"]
+    with _one_at_a_time:
+        offered = _scrypt(password, _bytes(stored["salt"]), cost["n"], cost["r"], cost["p"])
+    return hmac.compare_digest(offered, _bytes(stored["hash"]))
 
 
 def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:

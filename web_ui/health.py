@@ -91,7 +91,7 @@ def healthz() -> Response:
 
 
 @health.get("/metrics")
-@allow(Permission.STAFF)
+@allow(Permission.API)
 def metrics() -> Response:
     text = _exposition(_metrics(parts().hub, parts().history))
     return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,13 @@ from sqlalchemy.exc import DBAPIError
 
 from device.errors import RunError, UserError
 from device.store.engine import reader_engine
+from device.store.export import csv_text, json_text, rows
 from device.store.rows import unpack_replay
-from device.store.schema import Alert, Rep, Replay, TrainingSet
+from device.store.schema import Alert, Motion, Rep, Replay, Review, TrainingSet
 
 LARGEST_PAGE = 200
+SETS_SEARCHED = 30
+"""A member's newest sets among which a good rep is looked for."""
 
 
 class HistoryError(RunError):
@@ -45,6 +50,11 @@ class Filter:
 class Page:
     items: list[dict[str, Any]]
     next_cursor: str | None
+
+
+def _unreadable(error: DBAPIError) -> HistoryError:
+    reason = str(error.orig).splitlines()[0]
+    return HistoryError(f"the database cannot be read now ({reason}); is the device process running?")
 
 
 def _cursor(row: dict[str, Any]) -> str:
@@ -75,8 +85,7 @@ class History:
             with self._engine.connect() as connection:
                 yield connection
         except DBAPIError as error:
-            reason = str(error.orig).splitlines()[0]
-            raise HistoryError(f"the database cannot be read now ({reason}); is the device process running?") from error
+            raise _unreadable(error) from error
 
     def sets(self, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
         """Newest first, each with its verdict counts and faults."""
@@ -131,6 +140,52 @@ class History:
             packed = connection.execute(select(Replay.frames_zlib).where(Replay.alert_id == alert_id)).scalar()
         return None if packed is None else unpack_replay(packed)
 
+    def motions(self, set_id: str) -> list[dict[str, Any]]:
+        """How the reps of a set moved, as far as it is kept: ``number``, ``t_s``, ``curves``."""
+        query = select(Motion.number, Motion.frames_zlib).where(Motion.set_id == set_id).order_by(Motion.number)
+        with self.reading() as connection:
+            kept = connection.execute(query).all()
+        return [{"number": number, **_curves_only(unpack_replay(packed))} for number, packed in kept]
+
+    def good_rep(self, alert: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A good rep to hold against the alert's: of the same set, else the member's newest. None where none is kept.
+
+        ``set_id``, ``number``, ``motion``, ``duration_s``; and of the alert's own rep ``alert_after_s`` and
+        ``alert_duration_s``, null when it is not stored: what is needed to show both in step.
+        """
+        if alert["set_id"] is None:
+            return None
+        with self.reading() as connection:
+            member = connection.execute(select(TrainingSet.member).where(TrainingSet.id == alert["set_id"])).scalar()
+            tries = (connection.execute(query).mappings().first() for query in _good_motions(alert, member))
+            found = next((each for each in tries if each is not None), None)
+            if found is None:
+                return None
+            own = connection.execute(
+                select(Rep.started_utc, Rep.duration_s).where(
+                    Rep.set_id == alert["set_id"], Rep.number == alert["rep_number"]
+                )
+            ).first()
+        after_s = None if own is None else _seconds_between(own.started_utc, alert["started_utc"])
+        return {
+            "set_id": found["set_id"],
+            "number": found["number"],
+            "duration_s": found["duration_s"],
+            "alert_after_s": after_s,
+            "alert_duration_s": None if own is None else own.duration_s,
+            "motion": unpack_replay(found["frames_zlib"]),
+        }
+
+    def export(self, kind: str, form: str, since: str | None, until: str | None) -> Iterator[str]:
+        """Rows as ``csv`` or ``json`` text, piece by piece; the first is read before this returns."""
+        exported = rows(self._path, kind, since, until)
+        text = csv_text(exported, kind) if form == "csv" else json_text(exported)
+        try:
+            first = next(text)
+        except DBAPIError as error:
+            raise _unreadable(error) from error
+        return itertools.chain([first], text)
+
     def summary(self, since: str, until: str) -> dict[str, Any]:
         """Counts over a time span: sets, reps by verdict, alerts by kind."""
         with self.reading() as connection:
@@ -161,7 +216,28 @@ class History:
 
 def _alerts() -> Select[Any]:
     has_replay = select(Replay.alert_id).where(Replay.alert_id == Alert.id).exists().label("has_replay")
-    return select(Alert.__table__, has_replay)
+    return select(Alert.__table__, has_replay, Review.verdict.label("review")).outerjoin(
+        Review, Review.alert_id == Alert.id
+    )
+
+
+def _curves_only(motion: dict[str, Any]) -> dict[str, Any]:
+    return {"t_s": motion["t_s"], "curves": motion["curves"]}
+
+
+def _good_motions(alert: Mapping[str, Any], member: str | None) -> Iterator[Select[Any]]:
+    """Of the alert's own set first, then the newest of the same member; a guest's only of the same set."""
+    columns: tuple[Any, ...] = (Motion.set_id, Motion.number, Motion.frames_zlib, Rep.duration_s)
+    of_rep = (Rep.set_id == Motion.set_id) & (Rep.number == Motion.number)
+    query = select(*columns).join(Rep, of_rep).where(Motion.has_figure.is_(True)).limit(1)
+    yield query.where(Motion.set_id == alert["set_id"])
+    if member is not None:
+        newest = select(TrainingSet.id).where(TrainingSet.member == member).order_by(TrainingSet.started_utc.desc())
+        yield query.where(Motion.set_id.in_(newest.limit(SETS_SEARCHED))).order_by(Rep.started_utc.desc())
+
+
+def _seconds_between(earlier: str, later: str) -> float:
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
 
 
 def _page(
@@ -188,16 +264,12 @@ def _page(
 def _add_counts(connection: Connection, sets: list[dict[str, Any]]) -> None:
     """To each set: ``verdicts`` (reps by verdict) and ``faults`` (alerts by kind)."""
     ids = [each["id"] for each in sets]
-    verdicts: dict[str, dict[str, int]] = defaultdict(dict)
-    for set_id, verdict, count in connection.execute(
-        select(Rep.set_id, Rep.verdict, func.count()).where(Rep.set_id.in_(ids)).group_by(Rep.set_id, Rep.verdict)
-    ):
-        verdicts[set_id][verdict] = count
     faults: dict[str, dict[str, int]] = defaultdict(dict)
     for alerted, kind, count in connection.execute(
         select(Alert.set_id, Alert.kind, func.count()).where(Alert.set_id.in_(ids)).group_by(Alert.set_id, Alert.kind)
     ):
         faults[str(alerted)][kind] = count
     for each in sets:
-        each["verdicts"] = verdicts[each["id"]]
+        counts = {"good": each.pop("good"), "fault": each.pop("faulty"), "uncertain": each.pop("uncertain")}
+        each["verdicts"] = {verdict: count for verdict, count in counts.items() if count}
         each["faults"] = faults[each["id"]]

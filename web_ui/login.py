@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from web_ui.access import Permission, allow
 from web_ui.origin import host_is_loopback, is_same_origin
 from web_ui.parts import parts
-from web_ui.session import form_is_ours, form_token, sign_in, signed_in
+from web_ui.session import form_is_ours, form_token, role_signed_in, sign_in
 
 login = Blueprint("login", __name__)
 
@@ -26,7 +26,7 @@ def _page(message: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
 @login.get("/staff/login")
 @allow(Permission.PUBLIC)
 def form() -> BaseResponse:
-    if signed_in(parts().credentials):
+    if role_signed_in(parts().credentials):
         return redirect(url_for("staff.today"))
     return _page()
 
@@ -44,11 +44,12 @@ def enter() -> BaseResponse:
         response = _page(f"Too many wrong passwords. Try again in {wait_s:.0f} s.", HTTPStatus.TOO_MANY_REQUESTS)
         response.headers["Retry-After"] = f"{wait_s:.0f}"
         return response
-    if not credentials.accepts(request.form.get("password", "")):
+    role = credentials.role_of(request.form.get("password", ""))
+    if role is None:
         guesses.wrong()
         return _page("That password is not right.", HTTPStatus.FORBIDDEN)
     guesses.right()
-    sign_in(credentials, parts().config.web.session_hours)
+    sign_in(credentials, role, parts().config.web.session_hours)
     return redirect(url_for("staff.today"), HTTPStatus.SEE_OTHER.value)
 
 

@@ -9,7 +9,7 @@ import time
 from flask import Flask, request, session
 from flask.sessions import SecureCookieSessionInterface
 
-from web_ui.credentials import Credentials
+from web_ui.credentials import ROLES, Credentials, Role
 from web_ui.origin import host_is_loopback
 
 
@@ -20,21 +20,23 @@ class CarefulCookies(SecureCookieSessionInterface):
         return not host_is_loopback(request)
 
 
-def sign_in(credentials: Credentials, hours: float) -> None:
+def sign_in(credentials: Credentials, role: Role, hours: float) -> None:
     session.clear()
+    session["role"] = role
     session["until_s"] = time.time() + hours * 3600
-    session["generation"] = credentials.generation()
+    session["generation"] = credentials.generation(role)
     session["form"] = secrets.token_urlsafe(16)
 
 
-def signed_in(credentials: Credentials) -> bool:
-    """True while this request's session is in force."""
-    until_s = session.get("until_s")
-    generation = session.get("generation")
-    if not isinstance(until_s, int | float) or not isinstance(generation, str):
-        return False
-    current = credentials.generation()
-    return bool(current) and time.time() < until_s and hmac.compare_digest(generation, current)
+def role_signed_in(credentials: Credentials) -> Role | None:
+    """The role of this request's session; None when there is none in force."""
+    until_s, generation = session.get("until_s"), session.get("generation")
+    role = next((each for each in ROLES if each == session.get("role")), None)
+    if role is None or not isinstance(until_s, int | float) or not isinstance(generation, str):
+        return None
+    current = credentials.generation(role)
+    in_force = bool(current) and time.time() < until_s and hmac.compare_digest(generation, current)
+    return role if in_force else None
 
 
 def form_token() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -17,19 +18,28 @@ from web_ui.history import Filter
 from web_ui.live import STALE_S
 from web_ui.parts import parts
 from web_ui.problems import ProblemError
-from web_ui.session import form_is_ours, form_token
+from web_ui.session import form_token
+from web_ui.staff_actions import ask_device, check_form, record, role_now
 
 LATEST_SETS = 8
 LATEST_ALERTS = 6
-MACHINE_ACTIONS = ("cancel", "out_of_order", "in_order")
+MACHINE_ACTIONS = {
+    "cancel": "answered a call",
+    "out_of_order": "took the machine out of order",
+    "in_order": "put the machine back in order",
+}
+REVIEWS = ("right", "wrong", "unsure")
 
 
 staff = Blueprint("staff", __name__, url_prefix="/staff")
 
 
-@staff.context_processor
-def _common() -> dict[str, Any]:
-    return {"machine": parts().config.machine, "form_token": form_token()}
+def staff_context() -> dict[str, Any]:
+    """What the frame of every staff page shows."""
+    return {"machine": parts().config.machine, "form_token": form_token(), "role": role_now()}
+
+
+staff.context_processor(staff_context)
 
 
 def _fresh_state() -> LiveState | None:
@@ -69,13 +79,11 @@ def health() -> str:
 def machine() -> BaseResponse:
     """Answers a member's call, or takes the machine out of order and back."""
     wanted = request.form.get("help", "")
-    if not form_is_ours(request.form.get("form_token")):
-        raise ProblemError(HTTPStatus.FORBIDDEN, "the page was open for too long; load it again")
+    check_form()
     if wanted not in MACHINE_ACTIONS:
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"help is {wanted!r}; allowed: {', '.join(MACHINE_ACTIONS)}")
-    reply = parts().hub.send(Command(name="help", value=wanted))
-    if not reply.ok:
-        raise ProblemError(HTTPStatus.CONFLICT, reply.error or "the device refused, without a reason")
+    ask_device(Command(name="help", value=wanted, who=role_now()))
+    record(MACHINE_ACTIONS[wanted])
     return redirect(url_for("staff.today"), HTTPStatus.SEE_OTHER.value)
 
 
@@ -92,7 +100,7 @@ def one_set(set_id: str) -> str:
     found = parts().history.one_set(set_id)
     if found is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no set {set_id!r}")
-    return render_template("staff/set.html", set=found)
+    return render_template("staff/set.html", set=found, told=json.dumps(staff_words.reps_told(found)))
 
 
 @staff.get("/alerts")
@@ -108,7 +116,21 @@ def one_alert(alert_id: str) -> str:
     found = parts().history.one_alert(alert_id)
     if found is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no alert {alert_id!r}")
-    return render_template("staff/alert.html", alert=found)
+    return render_template("staff/alert.html", alert=found, reviews=REVIEWS)
+
+
+@staff.post("/alerts/<alert_id>/review")
+@allow(Permission.STAFF)
+def review(alert_id: str) -> BaseResponse:
+    """A trainer's judgement: was the alert right?"""
+    check_form()
+    verdict = request.form.get("verdict", "")
+    if verdict not in REVIEWS:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"verdict is {verdict!r}; allowed: {', '.join(REVIEWS)}")
+    ask_device(Command("review", verdict, target=alert_id, who=role_now()))
+    from_queue = request.form.get("from") == "review"
+    back = url_for("staff_review.page") if from_queue else url_for(".one_alert", alert_id=alert_id)
+    return redirect(back, HTTPStatus.SEE_OTHER.value)
 
 
 def _older(cursor: str | None) -> str | None:

@@ -118,6 +118,22 @@ def health_rows(state: LiveState | None) -> list[tuple[str, str, str]]:
     return rows
 
 
+def reps_told(found: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """For each rep of a set: verdict, faults in words, and when they lasted (s after the rep's start)."""
+    told = {}
+    for rep in found["rep_list"]:
+        start = datetime.fromisoformat(rep["started_utc"])
+        spans = []
+        for alert in found["alerts"]:
+            from_s = (datetime.fromisoformat(alert["started_utc"]) - start).total_seconds()
+            to_s = from_s + (alert["duration_s"] or 0.0)
+            if to_s >= 0.0 and from_s <= rep["duration_s"]:
+                spans.append([round(max(from_s, 0.0), 2), round(min(to_s, rep["duration_s"]), 2)])
+        faults = ", ".join(FAULTS.get(kind, kind) for kind in rep["faults"])
+        told[rep["number"]] = {"verdict": rep["verdict"], "faults": faults, "spans": spans}
+    return told
+
+
 def install(app: Flask) -> None:
     """Makes the names known to the templates."""
     app.jinja_env.filters.update(local_time=local_time, number=number)

@@ -14,6 +14,7 @@ from device import config_file
 from device.command import bench_accuracy
 from device.command.bench_core import core_step
 from device.command.bench_live import latency_to_pin, processes, stream_delivery
+from device.command.bench_pages import staff_pages
 from device.command.bench_sensors import sensor_hour
 from device.command.bench_vision import vision_against_bare
 from device.command.native_log import native_messages_diverted
@@ -48,6 +49,7 @@ PARTS: dict[str, Part] = {
     "processes": processes,
     "stream": stream_delivery,
     "sensors": sensor_hour,
+    "pages": staff_pages,
 }
 
 

@@ -13,7 +13,7 @@ import time
 import urllib.request
 import webbrowser
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from device.messages import AlertRecord, Command, LiveState, RepRecord
 from device.scenario import NAMES, Scenario, load_scenario
 from device.scenario_clock import ScenarioClock
 from vision.model import model_path
-from web_ui.credentials import set_password
+from web_ui.credentials import ROLES, Role, set_password
 
 log = logging.getLogger(__name__)
 
@@ -67,15 +67,16 @@ def run(args: argparse.Namespace) -> int:
         build_with_progress("full", model_path(config.paths.model_dir, "full"))
         config_path = home / "config.toml"
         config_path.write_text(to_toml(config), encoding="utf-8")
-        password = secrets.token_urlsafe(9)
-        set_password(config.paths.state_dir, password)
+        passwords = {role: secrets.token_urlsafe(9) for role in ROLES}
+        for role in ROLES:
+            set_password(config.paths.state_dir, passwords[role], role)
         clock = ScenarioClock(config.paths.runtime_dir)
         clock.clear()
         with Supervisor(config_path) as supervisor:
             demonstration = Demonstration(config, scenario, clock, supervisor, stop)
             code = demonstration.wait_until_ready()
             if code is None:
-                announce(config, scenario, password, args.once)
+                announce(config, scenario, passwords, args.once)
                 if not args.no_browser:
                     threading.Thread(target=webbrowser.open, args=(address(config),), daemon=True).start()
                 code = demonstration.play(args.once)
@@ -132,12 +133,13 @@ def address(config: Config) -> str:
     return f"http://{config.web.host}:{config.web.port}/"
 
 
-def announce(config: Config, scenario: Scenario, password: str, once: bool) -> None:
+def announce(config: Config, scenario: Scenario, passwords: Mapping[Role, str], once: bool) -> None:
     length = f"{scenario.pass_s:.0f} s" + ("" if once else ", again and again")
     print(
         f"\n  {scenario.title} ({scenario.name}, {length})"
         f"\n  kiosk page      {address(config)}"
-        f"\n  staff page      {address(config)}staff   password, this time only: {password}"
+        f"\n  staff page      {address(config)}staff   password, this time only: {passwords['staff']}"
+        f"\n                  as admin, who also changes settings: {passwords['admin']}"
         f"\n  data            {config.paths.state_dir}"
         f"\n  Ctrl-C ends it.\n",
         flush=True,

@@ -80,6 +80,7 @@ class Player {
     $("moment").max = String(replay.t_s.length - 1);
     $("moment").addEventListener("input", () => this.show(Number($("moment").value)));
     $("play").addEventListener("click", () => this.toggle());
+    this.good = null;
     // the picture's frame is that of all moments, so that it stands still
     for (let i = 0; i < replay.t_s.length; i += 1) this.draw(i);
     this.show(Math.max(0, replay.t_s.findIndex((t) => t >= 0)));
@@ -96,9 +97,34 @@ class Player {
     this.above.show(figure, marked, kneesOut);
   }
 
+  // a good rep beside it, at the same share of the way through the rep
+  compare(good) {
+    const views = [new SideView($("good-side")), new AboveView($("good-above"))];
+    const { motion } = good;
+    const draw = (i) => {
+      if (Object.keys(motion.figure[i] ?? {}).length === 0) return;
+      views[0].show(motion.figure[i], new Set(), motion.curves.lumbar_flexion_deg?.[i] ?? 0);
+      views[1].show(motion.figure[i], new Set(), []);
+    };
+    motion.t_s.forEach((_, i) => draw(i));
+    $("good").hidden = false;
+    $("good-link").href = $("good-link").dataset.set.replace("SET", encodeURIComponent(good.set_id));
+    $("good-link").textContent = `rep ${good.number} of ${good.set_id === this.alert.set_id ? "the same set" : "the same member"}`;
+    this.good = { motion, draw, rate: good.duration_s / (good.alert_duration_s || good.duration_s), after: good.alert_after_s ?? good.duration_s / 2 };
+    this.show(this.index);
+  }
+
+  drawGood(t) {
+    const wanted = (t + this.good.after) * this.good.rate;
+    const times = this.good.motion.t_s;
+    const next = times.findIndex((each) => each >= wanted);
+    this.good.draw(next === -1 ? times.length - 1 : next);
+  }
+
   show(index) {
     this.index = index;
     this.draw(index);
+    if (this.good) this.drawGood(this.replay.t_s[index]);
     $("moment").value = String(index);
     $("moment-text").textContent = `${this.replay.t_s[index].toFixed(1)} s`;
     this.charts.forEach((chart) => chart.show(index, this.replay.t_s));
@@ -133,5 +159,9 @@ class Player {
 }
 
 const answer = await fetch($("replay").dataset.source);
-if (answer.ok) new Player(await answer.json());
-else $("moment-text").textContent = "The replay could not be loaded.";
+if (answer.ok) {
+  const player = new Player(await answer.json());
+  const good = await fetch($("good").dataset.source);
+  if (good.ok) player.compare(await good.json());
+  document.body.dataset.replay = "ready";
+} else $("moment-text").textContent = "The replay could not be loaded.";

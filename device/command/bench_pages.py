@@ -1,0 +1,215 @@
+"""The staff's pages on a database of a million reps: how fast each answers, and what an export costs in memory."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import re
+import sqlite3
+import statistics
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+from device.config import Config, Paths
+from device.messages import FaultKind
+from device.store.prepare import prepare_database
+from device.store.rows import pack_replay
+from device.store.schema import utc_text
+
+REPS = 1_000_000
+REPS_A_SET = 10
+MEMBERS = 2000
+YEARS = 2.0
+ALERT_SHARE = 0.12
+"""Alerts a rep, about what the simulated machine gives (ours)."""
+REPLAYS = 2000
+"""Replays and motions kept: three months' worth is what fills a card, not what slows a page."""
+ROUNDS, QUICK_ROUNDS = 30, 5
+PAGE_LIMIT_MS = 150
+STAFF_LIMIT_KB, KIOSK_LIMIT_KB = 400, 150
+PASSWORD = "only for this measurement"
+PAGES = (
+    "/staff",
+    "/staff/sets",
+    "/staff/sets?fault=overload",
+    "/staff/sets?fault=knee_valgus&goal=quads",
+    "/staff/sets?member=m-0007",
+    "/staff/sets/s-99990",
+    "/staff/alerts",
+    "/staff/alerts?fault=overload",
+    "/staff/alerts?member=m-0007",
+    "/staff/alerts?goal=glutes&fault=back_rounding",
+    "/staff/alerts/NEWEST",
+    "/staff/review",
+    "/staff/trends",
+    "/api/v1/trends?by=week&weeks=12",
+    "/api/v1/trends?by=load&weeks=12",
+    "/api/v1/trends?by=week&weeks=104",
+    "/api/v1/trends?by=seat&weeks=52&member=m-0007",
+    "/staff/members",
+    "/staff/members/m-0007",
+    "/staff/data",
+    "/staff/audit",
+)
+
+
+def fill(path: Path, reps: int = REPS, now: datetime | None = None) -> None:
+    """Writes a history of `reps` reps, evenly over two years, newest now. For measurements: in one transaction."""
+    chance = random.Random(1)
+    now = datetime.now(UTC) if now is None else now
+    sets = reps // REPS_A_SET
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        tags = [f"m-{number:04}" for number in range(MEMBERS)]
+        first = utc_text(now - timedelta(days=365 * YEARS))
+        connection.executemany("INSERT INTO members VALUES (?, ?)", [(tag, first) for tag in tags])
+        step = timedelta(days=365 * YEARS) / sets
+        starts = [now - step * (sets - number) for number in range(sets)]
+        connection.executemany(f"INSERT INTO sets VALUES ({_marks(13)})", _sets(starts, tags, chance))
+        connection.executemany(f"INSERT INTO reps VALUES ({_marks(19)})", _reps(starts, chance))
+        connection.executemany(f"INSERT INTO alerts VALUES ({_marks(10)})", _alerts(starts, chance))
+        _replays(connection)
+        connection.execute("ANALYZE")
+        connection.commit()
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+def _sets(starts: list[datetime], tags: list[str], chance: random.Random) -> Iterator[tuple[Any, ...]]:
+    for number, start in enumerate(starts):
+        member = None if chance.random() < 0.3 else chance.choice(tags)
+        goal = chance.choice(("glutes", "quads", "balanced", "warm_up"))
+        load = round(chance.uniform(20, 220), 1)
+        text, end = utc_text(start), utc_text(start + timedelta(seconds=80))
+        yield f"s-{number}", member, goal, text, end, load, chance.randint(1, 7), REPS_A_SET, 1, 0, 8, 1, 1
+
+
+def _reps(starts: list[datetime], chance: random.Random) -> Iterator[tuple[Any, ...]]:
+    for number, start in enumerate(starts):
+        for nth in range(1, REPS_A_SET + 1):
+            verdict = "fault" if nth == 4 else "uncertain" if nth == 7 else "good"
+            began = utc_text(start + timedelta(seconds=7 * nth))
+            rom = round(chance.uniform(0.3, 0.45), 3)
+            faults = '["knee_valgus"]' if verdict == "fault" else "[]"
+            measured = (rom, 12.0, 91.0, 120.0, 0.3, 0.5, 310.0, 3.0, 2.0, 4.0, 1.0)
+            yield f"s-{number}", nth, began, 4.0, 2.1, 1.9, *measured, verdict, faults
+
+
+def _alerts(starts: list[datetime], chance: random.Random) -> Iterator[tuple[Any, ...]]:
+    kinds = get_args(FaultKind)
+    for number, start in enumerate(starts):
+        for nth in range(1, REPS_A_SET + 1):
+            if chance.random() < ALERT_SHARE:
+                kind = kinds[min(int(chance.expovariate(0.5)), len(kinds) - 1)]
+                began = utc_text(start + timedelta(seconds=7 * nth + 2))
+                yield f"a-{number}-{nth}", f"s-{number}", nth, kind, None, "medium", began, 0.8, 9.5, "Knees out"
+
+
+def _replays(connection: sqlite3.Connection) -> None:
+    frames = 120
+    joint = [0.1, 0.2, 0.3]
+    figures = [{f"joint_{n}": joint for n in range(16)} for _ in range(frames)]
+    moving = {"t_s": [0.08 * i for i in range(frames)], "figure": figures, "curves": {"carriage_m": [0.1] * frames}}
+    packed = pack_replay(moving)
+    newest = connection.execute("SELECT id, started_utc FROM alerts ORDER BY started_utc DESC LIMIT ?", (REPLAYS,))
+    connection.executemany("INSERT INTO replays VALUES (?, ?, ?)", [(*row, packed) for row in newest.fetchall()])
+    reviewed = connection.execute("SELECT id, started_utc FROM alerts ORDER BY started_utc DESC LIMIT 20000 OFFSET 50")
+    verdicts = ("wrong", "right", "right", "right", "right")
+    judged = [(row[0], verdicts[n % 5], row[1], "staff") for n, row in enumerate(reviewed.fetchall())]
+    connection.executemany("INSERT INTO reviews VALUES (?, ?, ?, ?)", judged)
+
+
+def staff_pages(_config: Config, quick: bool) -> Sequence[tuple[str, float, str, str | None]]:
+    """Slowest page's p95 (ms), every page above half the limit, an export's memory (MB), the pages' weights (kB)."""
+    from web_ui.app import create_app
+    from web_ui.credentials import set_password
+    from web_ui.live import LiveHub
+
+    with tempfile.TemporaryDirectory(prefix="legpress-bench-") as folder:
+        state_dir = Path(folder)
+        started_s = time.perf_counter()
+        path = prepare_database(state_dir)
+        fill(path, REPS // 20 if quick else REPS)
+        filled_s = time.perf_counter() - started_s
+        set_password(state_dir, PASSWORD, "admin")
+        config = Config(paths=Paths(state_dir=state_dir))
+        client = create_app(config, LiveHub(_no_device, 1)).test_client()
+        _sign_in(client)
+        with closing(sqlite3.connect(path)) as connection:
+            newest = connection.execute("SELECT id FROM alerts ORDER BY started_utc DESC LIMIT 1").fetchone()[0]
+            (reps,) = connection.execute("SELECT count(*) FROM reps").fetchone()
+        figures: list[tuple[str, float, str, str | None]] = [
+            ("reps in the database", reps, "", None),
+            ("written in", filled_s, "s", None),
+        ]
+        slowest = 0.0
+        for page in PAGES:
+            p95_ms = _p95_ms(client, page.replace("NEWEST", newest), QUICK_ROUNDS if quick else ROUNDS)
+            slowest = max(slowest, p95_ms)
+            figures.append((f"p95 of {page}"[:45], p95_ms, "ms", f"<= {PAGE_LIMIT_MS}"))
+        figures.append(("slowest staff page, p95", slowest, "ms", f"<= {PAGE_LIMIT_MS}"))
+        figures += [*_export(client), *_weights(client)]
+    return figures
+
+
+def _no_device(_command: Any) -> Any:
+    raise AssertionError("no page is asked to change anything here")
+
+
+def _sign_in(client: Any) -> None:
+    found = re.search(r'name="form_token" value="([^"]+)"', client.get("/staff/login").text)
+    assert found is not None
+    answer = client.post("/staff/login", data={"form_token": found[1], "password": PASSWORD})
+    assert answer.status_code == 303, answer.text
+
+
+def _p95_ms(client: Any, page: str, rounds: int) -> float:
+    times = []
+    for _ in range(rounds):
+        started_s = time.perf_counter()
+        answer = client.get(page)
+        times.append(1000 * (time.perf_counter() - started_s))
+        assert answer.status_code == 200, f"{page}: {answer.status_code} {answer.text[:300]}"
+    return statistics.quantiles(times, n=20, method="inclusive")[-1]
+
+
+def _export(client: Any) -> Iterator[tuple[str, float, str, str | None]]:
+    """A week's and all reps, read piece by piece as a server sends them: the most memory that each holds."""
+    now = datetime.now(UTC)
+    for name, since in (("a week's", utc_text(now - timedelta(days=7))), ("all", "2000-01-01T00:00:00.000Z")):
+        tracemalloc.start()
+        answer = client.get(f"/api/v1/export/reps.csv?since={since}", buffered=False)
+        size = sum(len(piece) for piece in answer.response)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        yield f"export of {name} reps", size / 1e6, "MB", None
+        yield f"memory for it (peak, {name})", peak / 1e6, "MB", "<= 8"
+
+
+def _weights(client: Any) -> Iterator[tuple[str, float, str, str | None]]:
+    """Of a page with all its files but plotly, compressed as a proxy sends them."""
+    for name, page, limit in (("kiosk", "/", KIOSK_LIMIT_KB), ("staff, the heaviest", "/staff/trends", STAFF_LIMIT_KB)):
+        text = client.get(page).text
+        seen = {page}
+        waiting = re.findall(r'(?:href|src)="(/static/[^"]+)"', text)
+        total = len(gzip.compress(text.encode()))
+        while waiting:
+            file = waiting.pop()
+            if file not in seen:
+                seen.add(file)
+                content = client.get(file).data
+                total += len(gzip.compress(content))
+                if file.endswith(".js"):
+                    imported = re.findall(r'from "\./([^"]+)"', content.decode())
+                    waiting += [f"/static/{each}" for each in imported]
+        if page == "/":
+            total += len(gzip.compress(client.get("/static/lang/en.json").data))
+        yield f"weight of the {name} page, gzipped", total / 1000, "kB", f"<= {limit}"
