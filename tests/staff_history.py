@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import math
+import shutil
+import tempfile
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from kiosk_scenes import figure
 from sqlalchemy import Connection
 from store_samples import ALERT, REP, SET
-from web_machine import WebMachine
+from web_machine import NOON, WebMachine, make_machine, make_open_machine
 
 from device.messages import Command
 from device.store import changes, rows
@@ -18,7 +23,7 @@ from device.store.engine import writer_engine
 from device.store.prepare import database_path
 
 REPS_A_SET = 8
-FRAMES_PER_S = 12
+FRAMES_PER_S = 8
 KINDS = (
     ("knee_valgus", "left", "medium", 9.2, "Left knee out"),
     ("back_rounding", None, "high", 19.5, "Lower back is rounding - less depth, hips back"),
@@ -45,6 +50,23 @@ def motion(seconds: float, valgus_m: float = 0.0, rounding_deg: float = 1.0, bef
             "load_kg": [round(118 + 9 * math.sin(6.0 * depth), 1) for depth in depths],
         },
     }
+
+
+@functools.cache
+def _week_until(now: datetime) -> Path:
+    """A state folder with that week in it, written once: it takes a second."""
+    folder = Path(tempfile.mkdtemp(prefix="legpress-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    write_week(make_open_machine(folder), now)
+    return folder
+
+
+def make_week_machine(state_dir: Path) -> WebMachine:
+    """A machine with a week behind it, at noon of its last day."""
+    shutil.copytree(_week_until(NOON), state_dir, dirs_exist_ok=True)
+    machine = make_machine(state_dir)
+    machine.publish()
+    return machine
 
 
 def write_week(machine: WebMachine, now: datetime) -> None:

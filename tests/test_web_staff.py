@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from staff_history import write_week
+from staff_history import make_week_machine
 from store_samples import SET
 from web_machine import NOON, WebMachine, form_token, make_open_machine
 
@@ -19,10 +19,7 @@ from web_ui.credentials import Credentials
 
 @pytest.fixture(name="machine")
 def with_a_week(tmp_path: Path) -> WebMachine:
-    machine = make_open_machine(tmp_path)
-    machine.publish()
-    write_week(machine, NOON)
-    return machine
+    return make_week_machine(tmp_path)
 
 
 def obeyed(machine: WebMachine) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from kiosk_scenes import LIFTING
@@ -117,8 +118,11 @@ def _template() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="legpress-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     prepare_database(folder)
-    set_password(folder, PASSWORD)
-    set_password(folder, ADMIN_PASSWORD, "admin")
+    # cheap to check, for a hundred tests sign in; what a real password costs, test_web_login pays
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("web_ui.credentials.SCRYPT_N", 2**4)
+        set_password(folder, PASSWORD)
+        set_password(folder, ADMIN_PASSWORD, "admin")
     return folder
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import random
+import json
 import re
 import sqlite3
 import statistics
@@ -40,7 +40,7 @@ PAGES = (
     "/staff/sets?fault=overload",
     "/staff/sets?fault=knee_valgus&goal=quads",
     "/staff/sets?member=m-0007",
-    "/staff/sets/s-99990",
+    "/staff/sets/NEWEST_SET",
     "/staff/alerts",
     "/staff/alerts?fault=overload",
     "/staff/alerts?member=m-0007",
@@ -61,56 +61,60 @@ PAGES = (
 
 def fill(path: Path, reps: int = REPS, now: datetime | None = None) -> None:
     """Writes a history of `reps` reps, evenly over two years, newest now. For measurements: in one transaction."""
-    chance = random.Random(1)
     now = datetime.now(UTC) if now is None else now
-    sets = reps // REPS_A_SET
+    values = {
+        "sets": reps // REPS_A_SET,
+        "apart_s": 365 * 86400 * YEARS / (reps // REPS_A_SET),
+        "now": utc_text(now),
+        "members": MEMBERS,
+        "first": utc_text(now - timedelta(days=365 * YEARS)),
+        "alert_share": ALERT_SHARE,
+        "reps_a_set": REPS_A_SET,
+        "kinds": json.dumps(get_args(FaultKind)),
+    }
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA synchronous=OFF")
-        tags = [f"m-{number:04}" for number in range(MEMBERS)]
-        first = utc_text(now - timedelta(days=365 * YEARS))
-        connection.executemany("INSERT INTO members VALUES (?, ?)", [(tag, first) for tag in tags])
-        step = timedelta(days=365 * YEARS) / sets
-        starts = [now - step * (sets - number) for number in range(sets)]
-        connection.executemany(f"INSERT INTO sets VALUES ({_marks(13)})", _sets(starts, tags, chance))
-        connection.executemany(f"INSERT INTO reps VALUES ({_marks(19)})", _reps(starts, chance))
-        connection.executemany(f"INSERT INTO alerts VALUES ({_marks(10)})", _alerts(starts, chance))
+        # by the row's number, not by chance: the same history each time
+        connection.create_function("chance", 1, _chance, deterministic=True)
+        for statement in _FILL:
+            connection.execute(statement, values)
         _replays(connection)
         connection.execute("ANALYZE")
         connection.commit()
 
 
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)
+def _chance(number: int) -> float:
+    """0 to 1, as good as random."""
+    return ((number * 2654435761) % 4294967296) / 4294967296.0
 
 
-def _sets(starts: list[datetime], tags: list[str], chance: random.Random) -> Iterator[tuple[Any, ...]]:
-    for number, start in enumerate(starts):
-        member = None if chance.random() < 0.3 else chance.choice(tags)
-        goal = chance.choice(("glutes", "quads", "balanced", "warm_up"))
-        load = round(chance.uniform(20, 220), 1)
-        text, end = utc_text(start), utc_text(start + timedelta(seconds=80))
-        yield f"s-{number}", member, goal, text, end, load, chance.randint(1, 7), REPS_A_SET, 1, 0, 8, 1, 1
-
-
-def _reps(starts: list[datetime], chance: random.Random) -> Iterator[tuple[Any, ...]]:
-    for number, start in enumerate(starts):
-        for nth in range(1, REPS_A_SET + 1):
-            verdict = "fault" if nth == 4 else "uncertain" if nth == 7 else "good"
-            began = utc_text(start + timedelta(seconds=7 * nth))
-            rom = round(chance.uniform(0.3, 0.45), 3)
-            faults = '["knee_valgus"]' if verdict == "fault" else "[]"
-            measured = (rom, 12.0, 91.0, 120.0, 0.3, 0.5, 310.0, 3.0, 2.0, 4.0, 1.0)
-            yield f"s-{number}", nth, began, 4.0, 2.1, 1.9, *measured, verdict, faults
-
-
-def _alerts(starts: list[datetime], chance: random.Random) -> Iterator[tuple[Any, ...]]:
-    kinds = get_args(FaultKind)
-    for number, start in enumerate(starts):
-        for nth in range(1, REPS_A_SET + 1):
-            if chance.random() < ALERT_SHARE:
-                kind = kinds[min(int(chance.expovariate(0.5)), len(kinds) - 1)]
-                began = utc_text(start + timedelta(seconds=7 * nth + 2))
-                yield f"a-{number}-{nth}", f"s-{number}", nth, kind, None, "medium", began, 0.8, 9.5, "Knees out"
+_FILL = (
+    """INSERT INTO members
+       WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :members)
+       SELECT printf('m-%04d', i), :first FROM n""",
+    """INSERT INTO sets (id, member, goal, started_utc, ended_utc, load_kg, seat_notch, reps, enrolled, enrolment,
+                         good, faulty, uncertain)
+       WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :sets)
+       SELECT printf('s-%06d', i),
+              CASE WHEN chance(i) < 0.3 THEN NULL
+                   ELSE printf('m-%04d', CAST(chance(i + 7) * :members AS INT)) END,
+              CASE i % 4 WHEN 0 THEN 'glutes' WHEN 1 THEN 'quads' WHEN 2 THEN 'balanced' ELSE 'warm_up' END,
+              strftime('%Y-%m-%dT%H:%M:%fZ', :now, printf('-%.3f seconds', (:sets - i) * :apart_s)), NULL,
+              round(20 + 200 * chance(i + 3), 1), 1 + i % 7, :reps_a_set, 1, 0, 8, 1, 1
+       FROM n""",
+    """INSERT INTO reps
+       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :reps_a_set)
+       SELECT sets.id, i, strftime('%Y-%m-%dT%H:%M:%fZ', started_utc, printf('+%d seconds', 7 * i)), 4.0, 2.1, 1.9,
+              0.41, 12.0, 91.0, 120.0, 0.3, 0.5, 310.0, 3.0, 2.0, 4.0, 1.0,
+              CASE i WHEN 4 THEN 'fault' WHEN 7 THEN 'uncertain' ELSE 'good' END,
+              CASE i WHEN 4 THEN '["knee_valgus"]' ELSE '[]' END
+       FROM sets, n ORDER BY sets.id, i""",
+    """INSERT INTO alerts
+       SELECT printf('a-%s-%d', set_id, number), set_id, number,
+              json_extract(:kinds, printf('$[%d]', MIN(12, CAST(13 * pow(chance(rowid + 11), 3) AS INT)))),
+              NULL, 'medium', started_utc, 0.8, 9.5, 'Knees out'
+       FROM reps WHERE chance(rowid) < :alert_share""",
+)
 
 
 def _replays(connection: sqlite3.Connection) -> None:
@@ -145,17 +149,21 @@ def staff_pages(_config: Config, quick: bool) -> Sequence[tuple[str, float, str,
         _sign_in(client)
         with closing(sqlite3.connect(path)) as connection:
             newest = connection.execute("SELECT id FROM alerts ORDER BY started_utc DESC LIMIT 1").fetchone()[0]
+            newest_set = connection.execute("SELECT max(id) FROM sets").fetchone()[0]
             (reps,) = connection.execute("SELECT count(*) FROM reps").fetchone()
         figures: list[tuple[str, float, str, str | None]] = [
             ("reps in the database", reps, "", None),
             ("written in", filled_s, "s", None),
         ]
-        slowest = 0.0
+        slowest = slowest_processor = 0.0
         for page in PAGES:
-            p95_ms = _p95_ms(client, page.replace("NEWEST", newest), QUICK_ROUNDS if quick else ROUNDS)
-            slowest = max(slowest, p95_ms)
-            figures.append((f"p95 of {page}"[:45], p95_ms, "ms", f"<= {PAGE_LIMIT_MS}"))
+            address = page.replace("NEWEST_SET", newest_set).replace("NEWEST", newest)
+            p95_ms, processor_ms = _p95_ms(client, address, QUICK_ROUNDS if quick else ROUNDS)
+            slowest, slowest_processor = max(slowest, p95_ms), max(slowest_processor, processor_ms)
+            unit = f"ms, processor {processor_ms:.0f} ms"
+            figures.append((f"p95 of {page}"[:45], p95_ms, unit, f"<= {PAGE_LIMIT_MS}"))
         figures.append(("slowest staff page, p95", slowest, "ms", f"<= {PAGE_LIMIT_MS}"))
+        figures.append(("slowest staff page, p95 of processor time", slowest_processor, "ms", f"<= {PAGE_LIMIT_MS}"))
         figures += [*_export(client), *_weights(client)]
     return figures
 
@@ -171,14 +179,20 @@ def _sign_in(client: Any) -> None:
     assert answer.status_code == 303, answer.text
 
 
-def _p95_ms(client: Any, page: str, rounds: int) -> float:
-    times = []
+def _p95_ms(client: Any, page: str, rounds: int) -> tuple[float, float]:
+    """By the clock, and of processor time: what a machine that does nothing else would take."""
+    times: list[tuple[float, float]] = []
     for _ in range(rounds):
-        started_s = time.perf_counter()
+        started_s, started_cpu_s = time.perf_counter(), time.process_time()
         answer = client.get(page)
-        times.append(1000 * (time.perf_counter() - started_s))
+        times.append((time.perf_counter() - started_s, time.process_time() - started_cpu_s))
         assert answer.status_code == 200, f"{page}: {answer.status_code} {answer.text[:300]}"
-    return statistics.quantiles(times, n=20, method="inclusive")[-1]
+    by_clock, by_processor = zip(*times, strict=True)
+    return _p95(by_clock), _p95(by_processor)
+
+
+def _p95(times_s: Sequence[float]) -> float:
+    return 1000 * statistics.quantiles(times_s, n=20, method="inclusive")[-1]
 
 
 def _export(client: Any) -> Iterator[tuple[str, float, str, str | None]]:
