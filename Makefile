@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test bench lint fuzz chaos soak sbom clean model
+.PHONY: demo test bench lint fuzz chaos soak sbom clean model pictures
 .DELETE_ON_ERROR:
 
 # The demo sees to the model itself.
@@ -49,6 +49,10 @@ SEEDS ?= 20
 FAULTS ?= 28
 chaos: $(VENV)/installed-dev model
 	@$(BIN)/python tests/chaos.py $(SEED) $(SEEDS) $(FAULTS)
+
+# docs/pictures, from the same states and history as the tests of the pages.
+pictures: $(VENV)/installed-dev
+	@PYTHONPATH=tests $(BIN)/python tests/take_pictures.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from device import settings
 from device.config import Config
 from device.config_checks import cross_faults
 from device.config_faults import ConfigFault, schema_faults
@@ -56,10 +57,21 @@ def _existing(path: Path, said_by: str) -> Path:
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
-    """The configuration in force, its paths absolute.
+    """The configuration in force, its paths absolute: the file, and over it what staff have set on their pages.
 
-    Raises ConfigError with every fault of the file: key, value, what is allowed, line.
+    Raises ConfigError with every fault of the file: key, value, what is allowed, line; and
+    ``device.settings.SettingsFileError`` where staff's settings cannot be read.
     """
+    config = load_file(path, environ)
+    try:
+        return settings.overlaid(config, settings.in_force(config.paths.state_dir))
+    except settings.SettingsError as error:
+        where = config.paths.state_dir / settings.FILE_NAME
+        raise ConfigError([f"{where}: {line}" for line in error.lines]) from None
+
+
+def load_file(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    """As the file alone says, without what staff have set on their pages. Raises ConfigError as ``load`` does."""
     found = find(path, environ)
     if found is None:
         return with_absolute_paths(Config(), Path.cwd())

@@ -244,8 +244,9 @@ class Command:
     """A wish from the kiosk, staff or a test: web_ui -> device. Answered by ``CommandReply``."""
 
     name: Literal[
-        "goal", "acknowledge", "tag", "help", "enrol", "tare", "shutdown_demo", "review", "delete_member", "audit"
-    ]
+        "goal", "acknowledge", "tag", "help", "enrol", "tare", "shutdown_demo", "review", "delete_member", "audit",
+        "restart",
+    ]  # fmt: skip
     value: str | None = None
     id: str = ""
     target: str | None = None

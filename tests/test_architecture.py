@@ -29,6 +29,7 @@ VOCABULARY = {
     "device.scenario",
     "device.scenario_clock",
     "device.scenario_faults",
+    "device.settings",
 }
 """What vision and web_ui may use of device."""
 READING_THE_STORE = {

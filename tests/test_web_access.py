@@ -36,12 +36,20 @@ API_ROUTES = {
     "/api/v1/precision",
     "/api/v1/export/<kind>.<form>",
 }
-ADMIN_ROUTES = {"/staff/audit", "/staff/tokens", "/staff/tokens/<name>/end"}
+ADMIN_ROUTES = {
+    "/staff/audit",
+    "/staff/tokens",
+    "/staff/tokens/<name>/end",
+    "/staff/settings",
+    "/staff/settings/undo",
+    "/staff/settings/apply",
+}
 STAFF_ROUTES = {
     "/staff",
     "/staff/logout",
     "/staff/health",
     "/staff/machine",
+    "/staff/machine/sensors",
     "/staff/sets",
     "/staff/sets/<set_id>",
     "/staff/alerts",

@@ -20,15 +20,17 @@ from web_ui.history import CursorError, History, HistoryError
 from web_ui.kiosk import kiosk
 from web_ui.live import LiveHub
 from web_ui.login import login
-from web_ui.parts import Parts, wall_clock
+from web_ui.parts import Parts, nothing_to_restart, wall_clock
 from web_ui.problems import ProblemError
 from web_ui.session import CarefulCookies
 from web_ui.staff import staff
 from web_ui.staff_data import staff_data
 from web_ui.staff_members import staff_members
 from web_ui.staff_review import staff_review
+from web_ui.staff_settings import staff_settings
 from web_ui.staff_trends import staff_trends
 
+STAFF_VIEWS = (staff_review, staff_members, staff_trends, staff_data, staff_settings)
 LARGEST_BODY_BYTES = 16 * 1024
 
 HEADERS = {
@@ -52,6 +54,7 @@ def create_app(
     guesses: GuessLimit | None = None,
     now_utc: Callable[[], datetime] = wall_clock,
     rate_clock: Callable[[], float] = time.monotonic,
+    restart: Callable[[], None] = nothing_to_restart,
 ) -> Flask:
     """The application over a hub that somebody feeds. Reads the database and the password in ``paths.state_dir``.
 
@@ -72,13 +75,13 @@ def create_app(
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     history = History(database_path(state_dir))
-    parts.install(app, Parts(config, hub, history, credentials, guesses or GuessLimit(), now_utc))
+    parts.install(app, Parts(config, hub, history, credentials, guesses or GuessLimit(), now_utc, restart))
     staff_words.install(app)
     problems.install(app)
     rate_limit.install(app, rate_clock)
     _add_rules(app)
     access.install(app, credentials, config.web.names)
-    for views in (kiosk, api, health, login, staff, staff_review, staff_members, staff_trends, staff_data):
+    for views in (kiosk, api, health, login, staff, *STAFF_VIEWS):
         app.register_blueprint(views)
     assets.install(app)
     return app

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from device.bus import Subscriber, send_command
-from device.messages import AlertRecord, Command, CommandReply, LiveState, RepRecord, SetRecord
+from device.messages import AlertRecord, Command, CommandReply, LiveState, PartsReport, RepRecord, SetRecord
 from web_ui.live import LiveHub
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,9 @@ class BusFeed:
                 if not subscriber.wait(POLL_S):
                     continue
                 for record in subscriber.drain():
-                    if isinstance(record, LiveState | RepRecord | SetRecord | AlertRecord):
+                    if isinstance(record, PartsReport):
+                        self._hub.take_report(record)
+                    elif isinstance(record, LiveState | RepRecord | SetRecord | AlertRecord):
                         self._hub.publish(record)
                 if subscriber.rejected and not rejected:
                     log.error("a record of the device was not understood: %s", subscriber.last_error)

@@ -16,12 +16,23 @@ from typing import TypeAlias
 
 from device.bus import encode
 from device.errors import RunError
-from device.messages import AlertRecord, Command, CommandReply, LiveState, RepRecord, SetRecord
+from device.messages import (
+    AlertRecord,
+    Command,
+    CommandReply,
+    LiveState,
+    PartReport,
+    PartsReport,
+    RepRecord,
+    SetRecord,
+)
 
 Record: TypeAlias = LiveState | RepRecord | AlertRecord | SetRecord
 
 STALE_S = 2.0
 """A state older than this is no state: the device publishes at least twice a second."""
+REPORT_STALE_S = 4.0
+"""Of the report of every sensor, which comes once a second."""
 SMALLEST_GAP_S = 0.04
 """Between two states of one stream: 25 a second are smooth to the eye (ours)."""
 QUEUE_LENGTH = 200
@@ -63,12 +74,22 @@ class LiveHub:
         self.changed = threading.Condition()
         self.closed = False
         self._latest: Arrived | None = None
+        self._report: tuple[float, PartsReport] | None = None
         self._subscriptions: set[Subscription] = set()
         self.states = 0
 
     def latest(self) -> Arrived | None:
         """The newest state, None before the first. Check its age."""
         return self._latest
+
+    def take_report(self, report: PartsReport) -> None:
+        self._report = (self.clock(), report)
+
+    def parts(self) -> tuple[PartReport, ...] | None:
+        """How every sensor is doing; None where the device has not said so lately."""
+        if self._report is None or self.clock() - self._report[0] > REPORT_STALE_S:
+            return None
+        return self._report[1].parts
 
     def send(self, command: Command) -> CommandReply:
         return self._send(command)

@@ -22,6 +22,10 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
+def nothing_to_restart() -> None:
+    """For an application that no service runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     config: Config
@@ -31,6 +35,8 @@ class Parts:
     guesses: GuessLimit
     now_utc: Callable[[], datetime] = wall_clock
     """For "today" on the staff's pages."""
+    restart: Callable[[], None] = nothing_to_restart
+    """Ends this process soon, for its supervisor to start it with new settings."""
 
 
 def install(app: Flask, parts: Parts) -> None:

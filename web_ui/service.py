@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 OUTPUT_HELD_BYTES = 512 * 1024
 """What waits for a slow page before its stream stops; far above a healthy stream's."""
 
+RESTART_AFTER_S = 0.7
 GONE_AFTER_MS = 10_000
 """A page that takes nothing for this long has left: its stream's thread is free again."""
 
@@ -81,11 +84,16 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def restart_soon() -> None:
+    """Ends this process once the answer under way has gone out; its supervisor starts it again."""
+    threading.Timer(RESTART_AFTER_S, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+
 def serve(config: Config, on_ready: Callable[[str], None] | None = None) -> int:
     """Runs until SIGTERM or Ctrl-C. Calls ``on_ready(address)`` once requests are answered."""
     logging.getLogger("waitress").setLevel(logging.WARNING)  # else a line for each page that leaves
     hub = LiveHub(partial(command_sender, config.paths.runtime_dir), config.web.event_streams)
-    server = make_server(config, create_app(config, hub))
+    server = make_server(config, create_app(config, hub, restart=restart_soon))
     feed = BusFeed(config.paths.runtime_dir, hub)
 
     def end(_number: int, _frame: FrameType | None) -> None:

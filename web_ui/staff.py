@@ -74,6 +74,23 @@ def health() -> str:
     return render_template("staff/health.html", state=state, health=staff_words.health_rows(state))
 
 
+@staff.get("/machine")
+@allow(Permission.STAFF)
+def examined() -> str:
+    """Every part of the machine, with figures and what to do."""
+    state = _fresh_state()
+    return render_template(
+        "staff/machine.html", state=state, health=staff_words.health_rows(state), sensors=parts().hub.parts()
+    )
+
+
+@staff.get("/machine/sensors")
+@allow(Permission.STAFF)
+def sensors() -> str:
+    """The table of sensors alone, fetched again every few seconds."""
+    return render_template("staff/sensors.html", sensors=parts().hub.parts())
+
+
 @staff.post("/machine")
 @allow(Permission.STAFF)
 def machine() -> BaseResponse:

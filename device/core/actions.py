@@ -120,7 +120,7 @@ class Tare:
 
 @dataclass(frozen=True, slots=True)
 class EndDemo:
-    """The demonstration was asked to end."""
+    """The process was asked to end: the demonstration for good, a machine's to be started again by its supervisor."""
 
 
 Action = (

@@ -65,6 +65,11 @@ def _carry_out(turn: Turn, command: Command) -> str | None:
                 return "Only a demonstration can be ended from outside"
             turn.actions.append(EndDemo())
             return None
+        case "restart":
+            if turn.set is not None:
+                return "Somebody is lifting; what was set is taken over after the set"
+            turn.actions.append(EndDemo())
+            return None
         case _:
             return f"{command.name} is not for here"
 

@@ -1,15 +1,14 @@
-// Keeps the health panel current: the server draws it, this fetches it again.
+// Keeps the panels of health current: the server draws them, this fetches them again.
 
 const EVERY_MS = 4000;
-const panel = document.getElementById("health");
 
-setInterval(async () => {
-  if (document.hidden) return;
+async function refresh(panel) {
   try {
-    const answer = await fetch("/staff/health", { redirect: "error" });
+    const answer = await fetch(panel.dataset.source, { redirect: "error" });
     if (answer.ok) {
       const text = await answer.text();
-      if (panel.innerHTML !== text) panel.innerHTML = text;
+      // a form that somebody is about to use is not taken from under the finger
+      if (panel.innerHTML !== text && !panel.contains(document.activeElement)) panel.innerHTML = text;
       panel.classList.remove("old");
       return;
     }
@@ -17,4 +16,8 @@ setInterval(async () => {
     // shown below as an old panel
   }
   panel.classList.add("old");
+}
+
+setInterval(() => {
+  if (!document.hidden) document.querySelectorAll("#health, #sensors").forEach(refresh);
 }, EVERY_MS);
