@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from store_samples import ALERT, REP, SET
 from web_machine import NOON, WebMachine, make_machine, make_open_machine
 
-from device.messages import Command
+from device.messages import Command, PartReport, PartsReport
 from device.store import changes, rows
 from device.store.engine import writer_engine
 from device.store.prepare import database_path
@@ -28,6 +28,14 @@ KINDS = (
     ("knee_valgus", "left", "medium", 9.2, "Left knee out"),
     ("back_rounding", None, "high", 19.5, "Lower back is rounding - less depth, hips back"),
     ("fast_drop", None, "low", 0.6, "Slower on the way down"),
+)
+
+REPORT = PartsReport(
+    0.0,
+    (
+        PartReport("load cell", "ok", "80 readings a second", rate_hz=79.8, wanted_hz=80.0, noise=3.2, unit="counts"),
+        PartReport("seat potentiometer", "failed", "reads 0: open", "check the wiper's wire"),
+    ),
 )
 
 

@@ -6,13 +6,15 @@ From the same states and the same stored history as the tests of the pages, in a
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import tempfile
 from pathlib import Path
 
 from kiosk_browser import SIZES, Pages, Running, fresh_pages, running_browser
 from kiosk_scenes import SCENES
-from staff_history import write_week
+from PIL import Image
+from staff_history import REPORT, write_week
 from web_machine import ADMIN_PASSWORD, NOON
 
 STAFF = {
@@ -23,6 +25,8 @@ STAFF = {
     "alert": "/alerts/alert-28",
     "review": "/review",
     "trends": "/trends?by=week",
+    "machine": "/machine",
+    "settings": "/settings",
     "members": "/members",
     "member": "/members/4711",
     "data": "/data",
@@ -57,8 +61,9 @@ def staff_pictures(pages: Pages, folder: Path, only: str) -> None:
 
 
 def save(pages: Pages, path: Path) -> None:
-    pages.browser.save_screenshot(str(path))
-    print(path.name)
+    picture = Image.open(io.BytesIO(pages.browser.get_screenshot_as_png()))
+    picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(path.name, flush=True)
 
 
 def take(running: Running, args: argparse.Namespace) -> None:
@@ -67,6 +72,7 @@ def take(running: Running, args: argparse.Namespace) -> None:
             kiosk_pictures(pages, args.folder, args.sizes, args.only)
         if args.what != "kiosk":
             write_week(running.machine, NOON)
+            running.machine.hub.take_report(REPORT)
             staff_pictures(pages, args.folder, args.only)
 
 

@@ -11,29 +11,19 @@ import pytest
 from kiosk_browser import SIZES, Pages, Running, fresh_pages, needs_browser, running_browser
 from kiosk_scenes import ROUNDING, SCENES, warned
 from selenium.webdriver.common.by import By
-from staff_history import write_week
+from staff_history import REPORT, write_week
 from web_machine import ADMIN_PASSWORD, NOON, PASSWORD
-
-from device.messages import PartReport, PartsReport
 
 pytestmark = needs_browser
 
 STAFF_LIMIT_BYTES = 400_000
 PATHS = (
     "", "/sets", "/sets/set-28", "/alerts", "/alerts/alert-28", "/review", "/trends", "/trends?by=load", "/members",
-    "/members/4711", "/machine", "/data", "/audit",
+    "/members/4711", "/machine", "/settings", "/data", "/audit",
 )  # fmt: skip
 WIDTHS = {"desktop": (1440, 900), **SIZES}
 AXE = os.environ.get("LEGPRESS_AXE", "")
 """axe-core's axe.min.js: .ci/run fetches it from npm."""
-REPORT = PartsReport(
-    0.0,
-    (
-        PartReport("load cell", "ok", "80 readings a second", rate_hz=79.8, wanted_hz=80.0, noise=3.2, unit="counts"),
-        PartReport("seat potentiometer", "failed", "reads 0: open", "check the wiper's wire"),
-    ),
-)
-
 
 @pytest.fixture(name="running", scope="module")
 def browser_and_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
