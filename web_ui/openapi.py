@@ -122,13 +122,15 @@ _PROBLEMS = {
     409: "the device refuses",
     413: "the body is too large",
     415: "the body is no JSON",
+    421: "under a name that is not this machine's",
+    429: "too many requests",
     503: "the device or the database does not answer",
 }
 
 
 def _answers(schema: Schema, problems: tuple[int, ...], content_type: str = "application/json") -> Schema:
     answers: Schema = {"200": {"description": "done", "content": {content_type: {"schema": schema}}}}
-    for status in problems:
+    for status in (*problems, 421, 429):
         problem = {"application/problem+json": {"schema": _ref("Problem")}}
         answers[str(status)] = {"description": _PROBLEMS[status], "content": problem}
     return answers

@@ -135,7 +135,8 @@ class StoreWriter:
             error = changes.apply(connection, command, at_utc)
             return lambda: answer(error)
 
-        self._put(_Write(f"a change ({command.name})", apply, refused=answer))
+        no_store = "the database does not take changes now; see the device's log"
+        self._put(_Write(f"a change ({command.name})", apply, unanswered=lambda: answer(no_store), refused=answer))
 
     def retain(self, retention: Retention, now: datetime) -> None:
         """Deletes a few rows that are kept for long enough, when they are due, and comes back for the rest."""
