@@ -178,8 +178,9 @@ def _write(state_dir: Path, stored: dict[str, Any]) -> None:
         state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         descriptor, beside = tempfile.mkstemp(dir=state_dir, prefix=f".{FILE_NAME}-")  # made with mode 0600
         with os.fdopen(descriptor, "w") as file:
-            if os.geteuid() == 0:  # an administrator's: for the service's group to read, which makes it its own again
-                owner = state_dir.stat()
+            owner = state_dir.stat()
+            if os.geteuid() == 0 and owner.st_uid != 0:
+                # an administrator's: for the service's group to read, which makes it its own again
                 os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
                 os.fchmod(file.fileno(), 0o640)
             json.dump(stored, file, indent=1)
