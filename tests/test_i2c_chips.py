@@ -1,6 +1,7 @@
 """NAU7802 and VL53L1X, register by register, on a bus whose methods are smbus2's."""
 
 import inspect
+from types import SimpleNamespace
 
 import pytest
 import smbus2
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from pin_bench import BenchTime, run
 
 from device.config import Load
-from device.i2c import I2cChip
+from device.i2c import I2cChip, open_chip
 from device.load import LoadReader
 from device.load_converter import FULL_SCALE
 from device.nau7802 import ADDRESS, CTRL1, CTRL2, LDO_3V0_GAIN_128, NAU7802, PU_CTRL, RATES, RUNNING
@@ -87,6 +88,14 @@ def test_the_wide_registers_travel_in_smbus2s_own_messages():
     assert chip.read_wide(0x010F, 4) == b"\x01\x0f\xee\xee"
     chip.write_wide(0x0087, [0x40])
     assert bus.chips[0x29].written_bytes == b"\x00\x87\x40"
+
+
+def test_a_bus_held_low_is_given_up_after_50_ms_and_not_after_the_kernels_second(monkeypatch):
+    asked = []
+    monkeypatch.setattr("device.i2c.fcntl.ioctl", lambda fd, request, value: asked.append((fd, request, value)))
+    open_chip(1, 0x29, opener=lambda bus: SimpleNamespace(fd=40 + bus))
+    assert asked == [(41, 0x0702, 5)]
+    assert smbus2.SMBus().fd is None  # the attribute is the library's own
 
 
 def test_an_address_without_a_chip_does_not_acknowledge():
