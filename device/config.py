@@ -150,8 +150,16 @@ class Outputs(Section):
 
 class Camera(Section):
     name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,20}$")] = "side"
-    source: Literal["picamera2", "clip", "scenario"] = "picamera2"
-    index: Annotated[int, Field(ge=0, le=3)] = 0
+    source: Literal["picamera2", "usb", "clip", "scenario"] = "picamera2"
+    location: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Where it is plugged in: ``cam0`` or ``cam1`` (the Pi's connectors) or a full Id of picamera2; for USB a name in
+    /dev/v4l/by-path. Numbers are not used: they change when a camera is added or breaks."""
+    mains_hz: Literal[50, 60] = 50
+    """Lamps flicker at twice this; frame time and exposure keep to it."""
+    exposure_us: Annotated[int, Field(ge=100, le=33_000)] | None = None
+    """None: by itself, in whole periods of the lamps."""
+    gain: Annotated[float, Field(ge=1, le=255)] | None = None
+    """Only with ``exposure_us``. The Pi's cameras: times the light (1 to 16); USB: the camera's own units."""
     clip: Path | None = None
     calibration: Path | None = None
     """From ``legpress calibrate camera``; without one no posture is judged."""

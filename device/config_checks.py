@@ -6,7 +6,7 @@ import ipaddress
 import itertools
 from collections.abc import Iterator
 
-from device.config import Config, Hysteresis, Severe
+from device.config import Camera, Config, Hysteresis, Severe
 from device.config_faults import ConfigFault, unit_of
 from device.config_hardware_checks import HARDWARE_CHECKS
 from device.config_lines import KeyPath
@@ -44,17 +44,15 @@ def _cameras(config: Config) -> Iterator[ConfigFault]:
     if len(config.cameras) > 2:
         yield ConfigFault(("cameras", 2), f"is camera number 3 of {len(config.cameras)}; allowed one or two cameras")
     names: set[str] = set()
-    indices: set[int] = set()
+    places: set[tuple[str, str]] = set()
     for number, camera in enumerate(config.cameras):
         at: KeyPath = ("cameras", number)
         if camera.name in names:
             yield ConfigFault((*at, "name"), f'= "{camera.name}": another camera has this name; each needs its own')
         names.add(camera.name)
-        if camera.source == "picamera2":
-            if camera.index in indices:
-                problem = f"= {camera.index}: another camera has this index; allowed 0 to 3, each once"
-                yield ConfigFault((*at, "index"), problem)
-            indices.add(camera.index)
+        yield from _location(config, at, camera, places)
+        if camera.gain is not None and camera.exposure_us is None:
+            yield ConfigFault((*at, "gain"), f"= {camera.gain:g}: only used with a fixed exposure_us beside it")
         if camera.source == "clip" and camera.clip is None:
             yield ConfigFault((*at, "source"), '= "clip": needs clip = "a video file" beside it')
         if camera.source != "clip" and camera.clip is not None:
@@ -62,6 +60,24 @@ def _cameras(config: Config) -> Iterator[ConfigFault]:
             yield ConfigFault((*at, "clip"), problem)
         if camera.source == "scenario" and config.simulation.scenario is None:
             yield ConfigFault((*at, "source"), '= "scenario": needs [simulation] scenario')
+
+
+def _location(config: Config, at: KeyPath, camera: Camera, places: set[tuple[str, str]]) -> Iterator[ConfigFault]:
+    """Two cameras of one kind are told apart by where they are plugged in."""
+    if camera.source not in ("picamera2", "usb"):
+        if camera.location is not None:
+            problem = f'= "{camera.location}": only used with source = "picamera2" or "usb"'
+            yield ConfigFault((*at, "location"), problem)
+        return
+    if camera.location is None:
+        if sum(other.source == camera.source for other in config.cameras) > 1:
+            allowed = '"cam0" or "cam1"' if camera.source == "picamera2" else "a name in /dev/v4l/by-path"
+            problem = f"is missing: two such cameras are told apart by where they are plugged in; allowed {allowed}"
+            yield ConfigFault((*at, "location"), problem)
+    elif (camera.source, camera.location) in places:
+        yield ConfigFault((*at, "location"), f'= "{camera.location}": another camera is plugged in there')
+    else:
+        places.add((camera.source, camera.location))
 
 
 def _notches(config: Config) -> Iterator[ConfigFault]:

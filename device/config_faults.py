@@ -26,6 +26,8 @@ UNITS = {
     "_m": "metres",
     "_s": "seconds",
     "_hours": "hours",
+    "_hz": "hertz",
+    "_us": "microseconds",
     "_counts": "counts",
     "_days": "days",
 }

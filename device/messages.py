@@ -49,6 +49,8 @@ ConditionKind = Literal[
     "camera_lost",
     "camera_moved",
     "camera_dark",
+    "camera_blurred",
+    "camera_preview",
     "vision_lost",
     "nobody_in_view",
     "load_failed",
@@ -82,11 +84,13 @@ class CameraStatus:
 
     name: str
     view: View
-    condition: Literal["ok", "lost", "dark", "moved", "nobody", "uncalibrated"]
+    condition: Literal["ok", "lost", "dark", "blurred", "moved", "nobody", "uncalibrated"]
     frames_per_s: float
     dropped: int
     age_s: float
     """Age of the newest frame when the sample was made."""
+    preview: bool = False
+    """True while staff look through it to calibrate it; announced on the kiosk."""
 
 
 Point = tuple[float, float, float]

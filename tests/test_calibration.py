@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seen_machine import make_machine, seen_from
 
-from vision.calibration import Calibration, CalibrationError, load_calibration
+from vision.calibration import Calibration, CalibrationError
+from vision.calibration_file import load_calibration
 
 SCENARIO = Path(__file__).parent.parent / "device" / "simulation" / "scenarios" / "rounding"
 GOOD = (SCENARIO / "side.calibration.toml").read_text("utf-8")

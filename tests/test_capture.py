@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sys
-import types
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +13,6 @@ from vision.capture import CameraThreads, Detection, LatestSlots
 from vision.clip import ClipReader, ClipSource
 from vision.frames import Frame, Image, SourceEnded, SourceError
 from vision.landmarks import Crop, Landmarks
-from vision.picamera import PicameraSource
 
 WAIT_S = 10.0
 """Longest any test waits for a thread; reached only when the test fails."""
@@ -161,108 +157,3 @@ def test_a_camera_that_cannot_be_opened_is_tried_again(
         "camera 0: the cable is loose",
         "camera side works again",
     ]
-
-
-# --- picamera2: a stand-in with the real library's signatures (0.3.38) ---------------------------
-
-
-class FakeRequest:
-    def __init__(self, level: int) -> None:
-        self.level, self.released = level, False
-
-    def make_array(self, name: str) -> Image:
-        return picture(self.level)
-
-    def get_metadata(self) -> dict[str, Any]:
-        return {"SensorTimestamp": 5_000_000_000}
-
-    def release(self) -> None:
-        self.released = True
-
-
-class FakePicamera2:
-    found = 1
-    unplugged = False
-    last: FakePicamera2 | None = None
-
-    def __init__(self, camera_num: int = 0, tuning: Any = None, allocator: Any = None) -> None:
-        self.flushed, self.closed, self.started = False, False, False
-        self.config: dict[str, Any] = {}
-        self.request = FakeRequest(50)
-        type(self).last = self
-
-    @staticmethod
-    def global_camera_info() -> list[dict[str, Any]]:
-        return [{"Num": i} for i in range(FakePicamera2.found)]
-
-    def create_video_configuration(
-        self,
-        main: dict[str, Any] = {},  # noqa: B006  # the real signature
-        lores: Any = None,
-        raw: Any = None,
-        transform: Any = None,
-        colour_space: Any = None,
-        buffer_count: int = 6,
-        controls: dict[str, Any] = {},  # noqa: B006  # the real signature
-        queue: bool = True,
-    ) -> dict[str, Any]:
-        return {"main": main, "buffer_count": buffer_count, "controls": controls, "queue": queue}
-
-    def configure(self, camera_config: dict[str, Any]) -> None:
-        self.config = camera_config
-
-    def start(self, config: Any = None, show_preview: bool = False) -> None:
-        self.started = True
-
-    def capture_request(self, wait: float | None = None, signal_function: Any = None, flush: Any = None) -> FakeRequest:
-        assert wait is not None, "wait=None blocks for ever on an unplugged camera"
-        if self.unplugged:
-            raise TimeoutError
-        return self.request
-
-    def cancel_all_and_flush(self) -> None:
-        self.flushed = True
-
-    def close(self) -> None:
-        self.closed = True
-
-
-@pytest.fixture
-def picamera2(monkeypatch: pytest.MonkeyPatch) -> type[FakePicamera2]:
-    module = types.ModuleType("picamera2")
-    module.Picamera2 = FakePicamera2  # type: ignore[attr-defined]  # a module made here
-    monkeypatch.setitem(sys.modules, "picamera2", module)
-    monkeypatch.setattr(FakePicamera2, "found", 1)
-    monkeypatch.setattr(FakePicamera2, "unplugged", False)
-    return FakePicamera2
-
-
-def test_the_pi_camera_is_asked_for_small_fresh_pictures_in_our_colour_order(picamera2: type[FakePicamera2]) -> None:
-    source = PicameraSource(0)
-    frame = source.read(0.5)
-    camera = picamera2.last
-    assert camera is not None and frame is not None
-    assert camera.config["main"] == {"size": (640, 480), "format": "RGB888"}
-    assert (camera.config["buffer_count"], camera.config["queue"]) == (4, False)
-    assert (frame.t_s, frame.index, camera.request.released) == (5.0, 0, True)
-    source.close()
-    assert camera.closed
-
-
-def test_an_unplugged_pi_camera_gives_nothing_instead_of_hanging(picamera2: type[FakePicamera2]) -> None:
-    source = PicameraSource(0)
-    picamera2.unplugged = True
-    assert source.read(0.5) is None
-    assert picamera2.last is not None and picamera2.last.flushed
-
-
-def test_a_camera_that_is_not_there_is_named(picamera2: type[FakePicamera2]) -> None:
-    picamera2.found = 0
-    with pytest.raises(SourceError, match=r"camera 0: 0 camera\(s\) found"):
-        PicameraSource(0)
-
-
-def test_without_picamera2_the_way_to_install_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "picamera2", None)
-    with pytest.raises(SourceError, match="sudo apt install python3-picamera2"):
-        PicameraSource(0)

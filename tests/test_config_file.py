@@ -277,15 +277,29 @@ MOCK = '[pins]\nfactory = "mock"\n[simulation]\nscenario = "clean"\n'
         ),
         ('[[cameras]]\nsource = "scenario"', '2: cameras[0].source = "scenario": needs [simulation] scenario'),
         (
-            '[[cameras]]\n[[cameras]]\nname = "side"\nindex = 1',
+            '[[cameras]]\n[[cameras]]\nname = "side"\nsource = "usb"',
             '3: cameras[1].name = "side": another camera has this name; each needs its own',
         ),
         (
-            '[[cameras]]\n[[cameras]]\nname = "front"',
-            "2: cameras[1].index = 0: another camera has this index; allowed 0 to 3, each once",
+            '[[cameras]]\nlocation = "cam0"\n[[cameras]]\nname = "front"',
+            "3: cameras[1].location is missing: two such cameras are told apart by where they are plugged in; "
+            'allowed "cam0" or "cam1"',
         ),
         (
-            '[[cameras]]\n[[cameras]]\nname = "b"\nindex = 1\n[[cameras]]\nname = "c"\nindex = 2',
+            '[[cameras]]\nlocation = "cam0"\n[[cameras]]\nname = "front"\nlocation = "cam0"',
+            '5: cameras[1].location = "cam0": another camera is plugged in there',
+        ),
+        (
+            '[[cameras]]\nsource = "clip"\nclip = "a.mp4"\nlocation = "cam0"',
+            '4: cameras[0].location = "cam0": only used with source = "picamera2" or "usb"',
+        ),
+        (
+            "[[cameras]]\ngain = 2.0",
+            "2: cameras[0].gain = 2: only used with a fixed exposure_us beside it",
+        ),
+        (
+            '[[cameras]]\n[[cameras]]\nname = "b"\nsource = "usb"\n'
+            '[[cameras]]\nname = "c"\nsource = "clip"\nclip = "c.mp4"',
             "5: cameras[2] is camera number 3 of 3; allowed one or two cameras",
         ),
         ("[seat]\nreading_at_last = 0.05", "2: seat.reading_at_last = 0.05: must differ from seat.reading_at_first"),

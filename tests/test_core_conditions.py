@@ -56,7 +56,13 @@ def test_vision_that_never_starts_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "kind"), [("lost", "camera_lost"), ("dark", "camera_dark"), ("moved", "camera_moved")]
+    ("state", "kind"),
+    [
+        ("lost", "camera_lost"),
+        ("dark", "camera_dark"),
+        ("blurred", "camera_blurred"),
+        ("moved", "camera_moved"),
+    ],
 )
 def test_a_camera_in_trouble_is_named(state: Any, kind: str) -> None:
     told = healthy()

@@ -190,7 +190,9 @@ def test_garbage_on_the_socket_does_not_stop_the_device(tmp_path: Path) -> None:
 
 
 def seen(t_s: float, level: int = 120) -> Detection:
-    return Detection(0, Frame(np.full((48, 64, 3), level, dtype=np.uint8), t_s, 0), None)
+    picture = np.full((48, 64, 3), level, dtype=np.uint8)
+    picture[:, :32] = level // 2
+    return Detection(0, Frame(picture, t_s, 0), None)
 
 
 def test_a_camera_without_a_new_frame_for_a_second_is_lost() -> None:

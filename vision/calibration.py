@@ -7,11 +7,9 @@ y backwards (the lifter faces -y), z up. Camera frame: OpenCV's (x right, y down
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import cv2
 import numpy as np
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from device.errors import UserError
 from device.messages import View
+from vision.scene import SceneReference
 
 Floats = NDArray[np.float64]
 
@@ -107,6 +106,16 @@ class MachinePoint:
     image_px: tuple[float, float]
 
 
+@dataclass(frozen=True)
+class CarriageSticker:
+    """A printed marker that rides on the carriage: its id, and its corners (m) with the carriage at rest."""
+
+    family: str
+    id: int
+    corners_m: tuple[tuple[float, float, float], ...]
+    """Four, as printed: top left, top right, bottom right, bottom left."""
+
+
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """One camera's view of one machine. ``R`` (3, 3) and ``t`` (3,) take machine to camera coordinates."""
@@ -122,6 +131,11 @@ class Calibration:
     t: Floats
     reprojection_error_px: float
     """RMS over the points."""
+    scene: SceneReference | None = None
+    """What stood around the machine when it was calibrated; what a moved camera is told by."""
+    carriage_sticker: CarriageSticker | None = None
+    made_utc: str | None = None
+    """When it was made, ISO 8601; None for one written by hand."""
 
     @cached_property
     def projection(self) -> Floats:
@@ -182,95 +196,3 @@ def make_calibration(
     K = np.array([[focal_length_px, 0.0, width / 2], [0.0, focal_length_px, height / 2], [0.0, 0.0, 1.0]])
     rotation, translation, error = solve_pose(points, K)
     return Calibration(view, image_size_px, focal_length_px, machine, points, K, rotation, translation, error)
-
-
-class _Reader:
-    """Takes typed values out of parsed TOML, with errors that name file, key, value and what is allowed."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def fail(self, key: str, value: object, allowed: str) -> CalibrationError:
-        return CalibrationError(f"{self.path}: {key} = {value!r}: must be {allowed}")
-
-    def keys(self, table: dict[str, Any], allowed: tuple[str, ...], where: str) -> None:
-        for key in table:
-            if key not in allowed:
-                raise CalibrationError(f"{self.path}: {where}{key}: unknown key; allowed: {', '.join(allowed)}")
-        for key in allowed:
-            if key not in table:
-                raise CalibrationError(f"{self.path}: {where}{key}: missing")
-
-    def number(self, key: str, value: object, low: float, high: float) -> float:
-        # neither NaN nor an infinity lies between two numbers
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
-        if not good:
-            raise self.fail(key, value, f"a number from {low:g} to {high:g}")
-        return float(cast(float, value))
-
-    def numbers(self, key: str, value: object, count: int, low: float, high: float) -> tuple[float, ...]:
-        if not isinstance(value, list) or len(value) != count:
-            raise self.fail(key, value, f"a list of {count} numbers")
-        return tuple(self.number(f"{key}[{i}]", item, low, high) for i, item in enumerate(value))
-
-    def machine(self, table: object) -> Machine:
-        if not isinstance(table, dict):
-            raise self.fail("machine", table, "a [machine] table")
-        self.keys(table, ("kind", *MACHINE_RANGES), "machine.")
-        if not isinstance(table["kind"], str) or not table["kind"]:
-            raise self.fail("machine.kind", table["kind"], 'a name such as "sled45"')
-        values = {key: self.number(f"machine.{key}", table[key], *limits) for key, limits in MACHINE_RANGES.items()}
-        return Machine(kind=table["kind"], **values)
-
-    def points(self, entries: object, size: tuple[int, int]) -> tuple[MachinePoint, ...]:
-        if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-            raise self.fail("points", entries, "a list of [[points]] tables")
-        found: dict[str, MachinePoint] = {}
-        for i, entry in enumerate(entries):
-            where = f"points[{i}]."
-            self.keys(entry, ("name", "machine_m", "image_px"), where)
-            name = entry["name"]
-            if name not in POINT_NAMES or name in found:
-                raise self.fail(f"{where}name", name, f"one of {', '.join(POINT_NAMES)}, each once")
-            x, y, z = self.numbers(f"{where}machine_m", entry["machine_m"], 3, -10.0, 10.0)
-            u, v = self.numbers(f"{where}image_px", entry["image_px"], 2, -2.0 * max(size), 3.0 * max(size))
-            found[name] = MachinePoint(name, (x, y, z), (u, v))
-        missing = [name for name in REQUIRED_POINTS if name not in found]
-        if missing:
-            raise CalibrationError(
-                f"{self.path}: points: {', '.join(missing)} missing; needed: {', '.join(REQUIRED_POINTS)}"
-            )
-        return tuple(found.values())
-
-
-def load_calibration(path: Path | str) -> Calibration:
-    """Read a calibration file. Raises CalibrationError, one line, if it cannot be used."""
-    path = Path(path)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise CalibrationError(f"{path}: cannot be read: {problem.strerror or problem}") from problem
-    except RecursionError:
-        raise CalibrationError(f"{path}: nested too deeply to be a calibration") from None
-    except ValueError as problem:  # no TOML, no UTF-8, or a number of thousands of digits
-        raise CalibrationError(f"{path}: not valid TOML: {problem}") from problem
-    read = _Reader(path)
-    read.keys(data, ("view", "image_size_px", "focal_length_px", "machine", "points"), "")
-    if data["view"] not in VIEWS:
-        raise read.fail("view", data["view"], f"one of {', '.join(VIEWS)}")
-    width, height = (int(v) for v in read.numbers("image_size_px", data["image_size_px"], 2, 64, 8192))
-    focal = read.number("focal_length_px", data["focal_length_px"], 0.2 * width, 20.0 * width)
-    machine = read.machine(data["machine"])
-    points = read.points(data["points"], (width, height))
-    try:
-        calibration = make_calibration(cast(View, data["view"]), (width, height), focal, machine, points)
-    except (ValueError, cv2.error) as problem:
-        raise CalibrationError(
-            f"{path}: points: no camera pose fits them; check that names and pixels belong together"
-        ) from problem
-    if not calibration.reprojection_error_px <= REPROJECTION_LIMIT_PX:
-        raise CalibrationError(
-            f"{path}: points: they miss by {calibration.reprojection_error_px:.1f} px (RMS); must be within"
-            f" {REPROJECTION_LIMIT_PX:g} px: a point is named wrongly or the focal length is off"
-        )
-    return calibration

@@ -13,14 +13,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from vision.frames import Frame, FrameSource, Image, SourceEnded, SourceError
+from vision.frames import Frame, FrameSource, Image, SourceEnded, SourceError, SourceStuck
 from vision.landmarks import Crop, Landmarks
 
 log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
-_READ_TIMEOUT_S = 0.5
-_REOPEN_AFTER_S = 1.0
+_READ_TIMEOUT_S = 0.3
+_MISSED_READS = 2
+"""So many in a row without a picture, 0.6 s, and the camera has failed: with the telling, within a second."""
+_REOPEN_AFTER_MISSED = 7
+"""After two seconds without a picture the camera is opened anew: a cable that was plugged in again needs that."""
+_REOPEN_AFTER_S = 0.5
+_TAKE_TIMEOUT_S = 0.5
 CAPTURE_HANGS_AFTER_S = 15.0
 """A camera thread that neither took a picture nor failed to for this long is stuck in its driver: opening a camera
 takes some seconds at most, a picture half a second."""
@@ -92,7 +97,7 @@ class CameraThreads:
     """Captures and detects for one camera until closed; opens a failed source again every second.
 
     `crop` is the part of the picture where the machine is. `lossless` is for measuring on a file: each
-    frame is waited for, none is dropped.
+    frame is waited for, none is dropped. `watch` is shown every picture with its time, in the first thread.
     """
 
     def __init__(
@@ -104,6 +109,7 @@ class CameraThreads:
         out: LatestSlots[Detection],
         crop: Crop | None = None,
         lossless: bool = False,
+        watch: Callable[[Image, float], None] | None = None,
     ) -> None:
         self.name = name
         self.ended = threading.Event()
@@ -111,13 +117,15 @@ class CameraThreads:
         self.error: str | None = None
         """Why the camera gives nothing now, None while it works."""
         self._tried_s = self._detected_s = time.monotonic()
+        self.stuck: SourceStuck | None = None
+        """The camera's driver does not return; this process must end."""
         self._camera, self._open, self._detector, self._out = camera, open_source, detector, out
-        self._crop, self._lossless = crop, lossless
+        self._crop, self._lossless, self._watch = crop, lossless, watch
         self._slot: LatestSlots[Frame] = LatestSlots(1)
         self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._capture, name=f"{name}-capture", daemon=True),
-            threading.Thread(target=self._detect, name=f"{name}-detect", daemon=True),
+            threading.Thread(target=self._guarded, args=(work,), name=f"{name}-{task}", daemon=True)
+            for task, work in (("capture", self._capture), ("detect", self._detect))
         ]
 
     @property
@@ -145,39 +153,61 @@ class CameraThreads:
         for thread in self._threads:
             thread.join(timeout_s)
 
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Whatever a thread of this camera dies of, the process has to end: nothing limps on half alive."""
+        try:
+            work()
+        except Exception as error:
+            log.exception("camera %s: a thread has died", self.name)
+            self.stuck = SourceStuck(f"camera {self.name}: a thread has died: {error}")
+
     def _capture(self) -> None:
-        while not self._stop.is_set():
-            self._tried_s = time.monotonic()
-            try:
-                source = self._open()
-            except SourceError as error:
-                self._failed(str(error))
-                self._stop.wait(_REOPEN_AFTER_S)
-                continue
+        try:
+            while not self._stop.is_set():
+                self._capture_once()
+        except SourceEnded:
+            self.ended.set()
+        except SourceStuck as error:
+            self._failed(str(error))
+            self.stuck = error
+
+    def _capture_once(self) -> None:
+        """Open the camera and read it until it fails; then wait a little."""
+        self._tried_s = time.monotonic()
+        try:
+            source = self._open()
             try:
                 self._read_until_failure(source)
-            except SourceEnded:
-                self.ended.set()
-                return
-            except SourceError as error:
-                self._failed(str(error))
-                self._stop.wait(_REOPEN_AFTER_S)
             finally:
                 source.close()
+        except SourceStuck:
+            raise
+        except SourceError as error:
+            self._failed(str(error))
+            self._stop.wait(_REOPEN_AFTER_S)
 
     def _read_until_failure(self, source: FrameSource) -> None:
+        missed = 0
         while not self._stop.is_set():
             frame = source.read(_READ_TIMEOUT_S)
             self._tried_s = time.monotonic()
             if frame is None:
-                self._failed(f"camera {self.name}: no picture for {_READ_TIMEOUT_S:g} s; check its cable")
+                missed += 1
+                if missed >= _REOPEN_AFTER_MISSED:
+                    raise SourceError(f"camera {self.name}: no picture for {missed * _READ_TIMEOUT_S:.1f} s")
+                if missed == _MISSED_READS:
+                    silent_s = missed * _READ_TIMEOUT_S
+                    self._failed(f"camera {self.name}: no picture for {silent_s:g} s; check its cable")
                 continue
+            missed = 0
             if self.error is not None:
                 log.warning("camera %s works again", self.name)
                 self._detected_s = self._tried_s
                 self.error = None
             self.captured += 1
             self._slot.put(0, frame, wait=self._lossless)
+            if self._watch is not None:
+                self._watch(frame.image_bgr, frame.t_s)
 
     def _failed(self, reason: str) -> None:
         if self.error is None:  # one line an outage, not one a second
@@ -186,7 +216,7 @@ class CameraThreads:
 
     def _detect(self) -> None:
         while not self._stop.is_set():
-            frame = self._slot.take(_READ_TIMEOUT_S)
+            frame = self._slot.take(_TAKE_TIMEOUT_S)
             if frame is None:
                 continue
             landmarks = self._detector.detect(frame.image_bgr, round(frame.t_s * 1000), self._crop)

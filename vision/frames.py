@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from device.errors import UserError
 
 Image = NDArray[np.uint8]
 """Height x width x 3, blue-green-red, 8 bit: OpenCV's order."""
+
+FROZEN_AFTER_S: Final = 0.6
+"""A live picture that is the same, bit for bit, for so long stands still: a sensor's noise never repeats (ours)."""
+_SAMPLED_EVERY_PX: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,12 @@ class Frame:
 
 class SourceError(UserError):
     """A camera or clip that cannot be read; one sentence: which one, what is wrong, what to do."""
+
+
+class SourceStuck(SourceError):
+    """A camera's driver does not return: only a new process can help."""
+
+    exit_code = 1
 
 
 class SourceEnded(Exception):
@@ -43,3 +53,22 @@ class FrameSource(Protocol):
         """
 
     def close(self) -> None: ...
+
+
+class FreezeWatch:
+    """Notices a live camera that goes on delivering one and the same picture."""
+
+    def __init__(self) -> None:
+        self._sample: Image | None = None
+        self._since_s = 0.0
+
+    def check(self, name: str, image_bgr: Image, t_s: float) -> None:
+        """Raises SourceError once the pictures have been the same for ``FROZEN_AFTER_S``.
+
+        A picture of one colour throughout (a capped lens) may repeat, and is no sign of anything.
+        """
+        sample = image_bgr[::_SAMPLED_EVERY_PX, ::_SAMPLED_EVERY_PX]
+        if self._sample is None or not np.array_equal(sample, self._sample) or int(np.ptp(sample)) <= 2:
+            self._sample, self._since_s = sample.copy(), t_s
+        elif t_s - self._since_s >= FROZEN_AFTER_S:
+            raise SourceError(f"camera {name}: its picture stands still; it is started anew")

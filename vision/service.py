@@ -18,21 +18,27 @@ from pathlib import Path
 
 from device.bus import Publisher
 from device.config import Camera, Config
+from device.errors import RunError
 from device.heartbeat import Heartbeat
 from device.messages import CameraStatus, PoseSample, View
 from device.scenario import load_scenario
 from device.scenario_clock import ScenarioClock
 from device.scenario_faults import ScenarioFaults
-from vision.calibration import Calibration, CalibrationError, load_calibration
+from vision.calibration import Calibration, CalibrationError
+from vision.calibration_file import load_calibration
 from vision.capture import CameraThreads, Detection, LatestSlots, close_all
 from vision.clip import ClipSource
 from vision.cues import uses_mask
-from vision.frames import FrameSource, Image, SourceError
+from vision.frames import FrameSource, SourceError
 from vision.landmarks import Crop, PoseModel
 from vision.model import model_path, verify
 from vision.picamera import PicameraSource, find_camera
 from vision.posture import PostureEstimator
 from vision.scenario import ScenarioSource
+from vision.usb_camera import UsbSource, find_device
+from vision.view_check import ViewCheck, is_dark
+
+__all__ = ["CameraHealth", "CameraStuck", "Vision", "is_dark", "open_source", "run"]
 
 log = logging.getLogger(__name__)
 
@@ -40,25 +46,24 @@ STATUS_INTERVAL_S = 0.5
 """Without a new frame for this long the measures are unknown, and the cameras' state is said alone."""
 LOST_AFTER_S = 1.0
 """A camera without a new frame for this long is lost."""
-DARK_BELOW = 12.0
-"""Mean grey level (0-255) of a covered lens or an unlit room: nothing can be seen. Ours."""
+SILENT_STATUS_S = 0.25
+"""How often the cameras' state is said while nothing comes: a camera that fails is told of within a second."""
 _RATE_WEIGHT = 0.1
 
 
-def is_dark(image_bgr: Image) -> bool:
-    """True when the picture is too dark to see anything; looks at every 16th pixel each way."""
-    return float(image_bgr[::16, ::16].mean()) < DARK_BELOW
+class CameraStuck(RunError):
+    """A camera's driver does not return: this process ends and is started again, for nothing limps on half alive."""
 
 
 class CameraHealth:
     """What the pipeline knows of one camera besides its pictures."""
 
-    def __init__(self, name: str, view: View, calibrated: bool) -> None:
+    def __init__(self, name: str, view: View, calibrated: bool, check: ViewCheck | None = None) -> None:
         self.name, self.view, self.calibrated = name, view, calibrated
+        self.check = check or ViewCheck(None)
         self._last_frame_s: float | None = None
         self._frames_per_s = 0.0
         self._dark = False
-        self._condition: str = "ok"
 
     def saw(self, detection: Detection, now_s: float) -> None:
         exposed_s = detection.frame.t_s
@@ -68,14 +73,22 @@ class CameraHealth:
         self._last_frame_s = min(exposed_s, now_s)
         self._dark = is_dark(detection.frame.image_bgr)
 
-    def status(self, now_s: float, dropped: int, fitted: CameraStatus | None) -> CameraStatus:
-        """`fitted` is what the fit said of this camera at its newest frame (nobody there, moved)."""
+    @property
+    def believed(self) -> bool:
+        """Whether what this camera sees can be measured by its calibration."""
+        return self.check.condition == "ok" and not self._dark
+
+    def status(self, now_s: float, dropped: int, fitted: CameraStatus | None, failed: bool = False) -> CameraStatus:
+        """`fitted` is what the fit said of this camera at its newest frame (nobody there, moved); `failed`: the source
+        gives no pictures."""
         age_s = now_s - self._last_frame_s if self._last_frame_s is not None else float("1e6")
-        lost = age_s > LOST_AFTER_S
+        lost = failed or age_s > LOST_AFTER_S
         condition = fitted.condition if fitted is not None else "ok"
+        if self.check.condition in ("moved", "blurred"):
+            condition = self.check.condition
         if not self.calibrated:
             condition = "uncalibrated"
-        if self._dark:
+        if self._dark or self.check.condition == "dark":
             condition = "dark"
         if lost:
             condition = "lost"
@@ -90,7 +103,9 @@ def open_source(camera: Camera, config: Config) -> FrameSource:
         SourceError: it cannot be opened; the text says why.
     """
     if camera.source == "picamera2":
-        return PicameraSource(camera.index)
+        return PicameraSource(camera)
+    if camera.source == "usb":
+        return UsbSource(camera)
     if camera.source == "clip":
         assert camera.clip is not None, "config_file refuses a clip camera without a clip"
         return ClipSource(camera.clip)
@@ -114,7 +129,9 @@ def refuse_if_blind(config: Config) -> None:
     for camera in config.cameras:
         try:
             if camera.source == "picamera2":
-                find_camera(camera.index)
+                find_camera(camera)
+            elif camera.source == "usb":
+                find_device(camera)
             else:
                 open_source(camera, config).close()
         except SourceError as error:
@@ -141,6 +158,10 @@ def calibrations(cameras: Sequence[Camera]) -> list[Calibration | None]:
     return found
 
 
+def _view_check(calibration: Calibration | None) -> ViewCheck:
+    return ViewCheck(calibration, calibration.scene if calibration is not None else None)
+
+
 class Vision:
     """Composes the process: a thread pair per camera, one fit, one publisher.
 
@@ -164,7 +185,12 @@ class Vision:
         usable = [(camera.name, c) for camera, c in zip(config.cameras, known, strict=True) if c is not None]
         self._estimator = PostureEstimator([c for _, c in usable], [name for name, _ in usable]) if usable else None
         self._health = [
-            CameraHealth(camera.name, c.view if c is not None else "oblique", c is not None)
+            CameraHealth(
+                camera.name,
+                c.view if c is not None else "oblique",
+                c is not None,
+                _view_check(c),
+            )
             for camera, c in zip(config.cameras, known, strict=True)
         ]
         self._slots: LatestSlots[Detection] = LatestSlots(len(config.cameras))
@@ -177,6 +203,7 @@ class Vision:
                 self._slots,
                 self._crop(index),
                 lossless,
+                self._health[index].check.saw,
             )
             for index, (camera, model) in enumerate(zip(config.cameras, models, strict=True))
         ]
@@ -184,6 +211,7 @@ class Vision:
         self._seq = 0
         self._last = PoseSample(seq=0, t_s=0.0, person=False, cameras=())
         self._last_sent_s = 0.0
+        self._silent = False
 
     def _crop(self, camera: int) -> Crop | None:
         index = self._fit_index.get(camera)
@@ -198,16 +226,27 @@ class Vision:
             while not stop.is_set():
                 if not any(camera.hangs(time.monotonic()) for camera in self.cameras):
                     self._heartbeat.beat()
-                detection = self._slots.take(STATUS_INTERVAL_S / 5)
+                detection = self._slots.take(SILENT_STATUS_S / 2)
                 if detection is not None:
                     self._saw(detection)
                 elif all(camera.ended.is_set() for camera in self.cameras):
                     return
-                elif self._clock() - self._last_sent_s >= STATUS_INTERVAL_S:
+                elif self._status_due():
                     self._say_how_cameras_are()
+                self._end_if_stuck()
         finally:
             self._heartbeat.stopping()
             close_all(self.cameras)
+
+    def _status_due(self) -> bool:
+        silent_s = self._clock() - self._last_sent_s
+        return silent_s >= (SILENT_STATUS_S if self._silent else STATUS_INTERVAL_S)
+
+    def _end_if_stuck(self) -> None:
+        """Raises CameraStuck where only a new process can bring a camera back."""
+        for camera in self.cameras:
+            if camera.stuck is not None:
+                raise CameraStuck(str(camera.stuck))
 
     def _saw(self, detection: Detection) -> None:
         now_s = self._clock()
@@ -217,7 +256,9 @@ class Vision:
             self._say_how_cameras_are()
             return
         frame = detection.frame
-        self._last = self._estimator.update(index, frame.t_s, frame.image_bgr, detection.landmarks)
+        landmarks = detection.landmarks if self._health[detection.camera].believed else None
+        self._last = self._estimator.update(index, frame.t_s, frame.image_bgr, landmarks)
+        self._silent = False
         self._send(self._last)
 
     def _say_how_cameras_are(self) -> None:
@@ -226,6 +267,7 @@ class Vision:
         It is dated back, lest a frame that was exposed before it and is still being fitted counts as old.
         """
         t_s = max(self._last.t_s, self._clock() - STATUS_INTERVAL_S)
+        self._silent = True
         empty = PoseSample(seq=0, t_s=t_s, person=False, cameras=self._last.cameras)
         self._send(dataclasses.replace(empty, checks=()))
 
@@ -233,7 +275,7 @@ class Vision:
         now_s = self._clock()
         fitted = {status.name: status for status in self._last.cameras}
         statuses = tuple(
-            health.status(now_s, threads.dropped, fitted.get(health.name))
+            health.status(now_s, threads.dropped, fitted.get(health.name), threads.error is not None)
             for health, threads in zip(self._health, self.cameras, strict=True)
         )
         self._seq += 1

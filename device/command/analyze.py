@@ -17,7 +17,8 @@ from device.config import Config
 from device.core.posture import NeutralError, NeutralProfile, learn_neutral
 from device.errors import UserError
 from device.messages import PoseSample
-from vision.calibration import Calibration, load_calibration
+from vision.calibration import Calibration
+from vision.calibration_file import load_calibration
 from vision.model import model_path, verify
 from vision.overlay import OverlayWriter
 from vision.playback import Playback, duration_s, frames_per_s

@@ -22,7 +22,7 @@ from device.command.progress import Progress
 from device.command.truth import DEMANDS, Score, score_set, wilson
 from device.config import Config
 from device.errors import UserError
-from vision.calibration import load_calibration
+from vision.calibration_file import load_calibration
 from vision.model import model_path, verify
 from vision.training import used_seeds
 

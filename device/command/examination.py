@@ -207,7 +207,7 @@ def _camera(camera: Camera, scenario: str | None) -> tuple[Finding, str]:
         ), ""
     try:
         # Here, for it needs OpenCV, which may be what is missing.
-        from vision.calibration import load_calibration
+        from vision.calibration_file import load_calibration
 
         calibration = load_calibration(calibration_file)
     except (LegpressError, ImportError) as error:

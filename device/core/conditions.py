@@ -25,7 +25,8 @@ SETTLES_S = 0.3
 _CAMERA: Final[dict[str, tuple[ConditionKind, str]]] = {
     "lost": ("camera_lost", "Camera {0} gives no picture - check its cable"),
     "dark": ("camera_dark", "Camera {0} sees too little light - switch the light on, uncover the lens"),
-    "moved": ("camera_moved", "Camera {0} has moved - calibrate it again"),
+    "blurred": ("camera_blurred", "Camera {0} sees a blurred picture - clean its lens"),
+    "moved": ("camera_moved", "Camera {0} has moved - recalibrate: legpress calibrate camera"),
 }
 
 
@@ -106,6 +107,9 @@ def _cameras(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
         names = [camera.name for camera in sample.cameras if camera.condition == condition]
         if names:
             found.append((kind, detail.format(" and ".join(names))))
+    looking = [camera.name for camera in sample.cameras if camera.preview]
+    if looking:
+        found.append(("camera_preview", f"Staff are looking through camera {' and '.join(looking)} to calibrate it"))
     empty_s = turn.view.empty_since_s
     busy = turn.set is not None or turn.sensors.taken_since_s is not None
     if busy and empty_s is not None and turn.now_s - empty_s > NOBODY_S:

@@ -19,7 +19,8 @@ from typing import Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.calibration import Calibration, load_calibration
+from vision.calibration import Calibration
+from vision.calibration_file import load_calibration
 from vision.clip import ClipReader
 from vision.landmarks import PoseModel
 from vision.person import lifter_region_px

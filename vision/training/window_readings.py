@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.calibration import load_calibration
+from vision.calibration_file import load_calibration
 from vision.window import Window, features
 
 Floats = NDArray[np.float64]

@@ -13,6 +13,7 @@ const CAUSES = [
   "vision_lost",
   "camera_lost",
   "camera_dark",
+  "camera_blurred",
   "camera_moved",
   "camera_uncalibrated",
   "nobody_in_view",
