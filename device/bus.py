@@ -1,6 +1,6 @@
 """How records travel between the three processes: JSON over ZeroMQ on ``ipc://`` sockets.
 
-vision binds ``pose``, device binds ``live`` and ``command``; whoever connects may come and go. Each
+vision binds ``pose`` and ``camera``, device binds ``live`` and ``command``; whoever connects may come and go. Each
 message is two frames: the record's type name and its JSON. What does not validate is counted and
 dropped, never half believed.
 """
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 Record: TypeAlias = PoseSample | LiveState | PartsReport | RepRecord | SetRecord | AlertRecord | Command | CommandReply
 Item = TypeVar("Item")
-Channel = Literal["pose", "live", "command"]
+Channel = Literal["pose", "live", "command", "camera"]
 
 _PYDANTIC_CONFIG = "__pydantic_config__"
 for _record in vars(messages).values():
@@ -232,10 +232,13 @@ class Subscriber:
 
 
 class CommandServer:
-    """The device's end of the command channel: many clients, each answered by its own address."""
+    """Where commands are answered, in the device (``command``) or the vision process (``camera``).
 
-    def __init__(self, runtime_dir: Path) -> None:
-        self._binding = _Binding(zmq.SocketType.ROUTER, runtime_dir, "command")
+    Many clients, each answered by its own address.
+    """
+
+    def __init__(self, runtime_dir: Path, channel: Literal["command", "camera"] = "command") -> None:
+        self._binding = _Binding(zmq.SocketType.ROUTER, runtime_dir, channel)
         self.socket = self._binding.socket
         # a Command's id -> who asked; bounded, for a client may be gone before it is answered
         self._askers: deque[tuple[str, bytes]] = deque(maxlen=256)
@@ -273,27 +276,31 @@ class CommandServer:
         self.socket.close()
 
 
-def send_command(runtime_dir: Path, command: Command, timeout_s: float = 2.0) -> CommandReply:
-    """Ask the device something and wait for its answer. Safe from any thread.
+def send_command(
+    runtime_dir: Path,
+    command: Command,
+    timeout_s: float = 2.0,
+    channel: Literal["command", "camera"] = "command",
+) -> CommandReply:
+    """Ask the device (``camera``: the vision process) something and wait for its answer. Safe from any thread.
 
     Raises:
-        BusError: no answer within `timeout_s`: the device process is not running or is stuck.
+        BusError: no answer within `timeout_s`: the process is not running or is stuck.
     """
+    who = "device" if channel == "command" else "vision"
     if not command.id:
         command = dataclasses.replace(command, id=uuid.uuid4().hex)
     socket = _socket(zmq.SocketType.DEALER)
     try:
-        socket.connect(address(runtime_dir, "command"))
+        socket.connect(address(runtime_dir, channel))
         socket.send_multipart(encode(command))
         if not socket.poll(round(timeout_s * 1000)):
-            raise BusError(
-                f"the device process did not answer within {timeout_s:g} s; is 'legpress run device' running?"
-            )
+            raise BusError(f"the {who} process did not answer within {timeout_s:g} s; is 'legpress run {who}' running?")
         reply = decode(socket.recv_multipart())
     finally:
         socket.close()
     if not isinstance(reply, CommandReply):
-        raise BusError(f"the device process answered with {type(reply).__name__}, not with a reply")
+        raise BusError(f"the {who} process answered with {type(reply).__name__}, not with a reply")
     return reply
 
 

@@ -273,6 +273,8 @@ class Simulation(Section):
     once: bool = False
     pin_trace: Path | None = None
     """Every edge of buzzer and light is appended to this file, one JSON line each."""
+    stickers: bool = False
+    """The simulated machine carries the stickers of the sled45 profile, for trying the calibration."""
 
 
 class Config(Section):
@@ -291,3 +293,7 @@ class Config(Section):
     web: Web = Web()
     retention: Retention = Retention()
     simulation: Simulation = Simulation()
+
+    def calibration_file(self, camera: Camera) -> Path:
+        """Where this camera's calibration is, or will be: the file that is named, or one in the state folder."""
+        return camera.calibration or self.paths.state_dir / "calibration" / f"{camera.name}.toml"

@@ -249,7 +249,7 @@ class Command:
 
     name: Literal[
         "goal", "acknowledge", "tag", "help", "enrol", "tare", "shutdown_demo", "review", "delete_member", "audit",
-        "restart",
+        "restart", "calibrate", "look",
     ]  # fmt: skip
     value: str | None = None
     id: str = ""
@@ -266,6 +266,8 @@ class CommandReply:
     ok: bool
     error: str | None = None
     """One sentence for the person who asked: what is wrong, what is allowed."""
+    data: str | None = None
+    """JSON, for commands that ask for figures (``calibrate``, ``look``)."""
 
 
 @dataclass(frozen=True, slots=True)

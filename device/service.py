@@ -21,10 +21,12 @@ from pathlib import Path
 
 import zmq
 
+from device import calibration_store
 from device.bus import CommandServer, Mailbox, Publisher, Subscriber
 from device.buzzer import BuzzerPlayer
+from device.calibration_desk import CalibrationDesk
 from device.config import Config
-from device.core.actions import Action, EndDemo, PlaySound, Publish, Reply, SetLight, Tare
+from device.core.actions import Action, Calibrate, EndDemo, PlaySound, Publish, Reply, SetLight, Tare
 from device.core.events import Event, Stop, StoreStatus, Tick
 from device.core.state import CoreState
 from device.core.step import step
@@ -91,6 +93,7 @@ class Device:
         inbox: Mailbox[Event],
         clock: Callable[[], float] = time.monotonic,
         wire_time: WireTime = REAL_TIME,
+        given: Config | None = None,
     ) -> None:
         runtime_dir = config.paths.runtime_dir
         self._config, self._clock, self._inbox = config, clock, inbox
@@ -107,7 +110,10 @@ class Device:
         self._heartbeat = Heartbeat(clock=clock)
         self._next_retention_s = clock() + RETAIN_EVERY_S
         self._ended = False
+        self.recalibrated = False
+        """A new calibration is in force: the device has to be made anew."""
         self._died: BaseException | None = None
+        self._desk = CalibrationDesk(config, given or config, self._end_to_recalibrate)
         self._sensors = open_sensors(config, board, wire_time)
         self._next_report_s = -math.inf
         self._threads: list[SamplingThread[Event]] = [
@@ -128,7 +134,7 @@ class Device:
             thread.start()
         self._heartbeat.ready()
         try:
-            while not stop.is_set() and not self._ended:
+            while not (stop.is_set() or self._ended or self.recalibrated):
                 self.turn()
         finally:
             self._heartbeat.stopping()
@@ -165,7 +171,9 @@ class Device:
             if isinstance(record, PoseSample):
                 yield record
         yield from self._commands.drain()
-        yield from self._inbox.drain()
+        for event in self._inbox.drain():
+            self._desk.note(event)
+            yield event
 
     def _feed(self, event: Event) -> None:
         self._state, actions = step(self._state, event)
@@ -182,6 +190,9 @@ class Device:
             self._commands.reply(CommandReply(action.command_id, action.ok, action.error))
         elif isinstance(action, Tare):
             self._tare()
+        elif isinstance(action, Calibrate):
+            error, data = self._desk.answer(action.request, self._clock())
+            self._commands.reply(CommandReply(action.command_id, error is None, error, data))
         elif isinstance(action, EndDemo):
             self._ended = True
         elif not isinstance(action, PlaySound | SetLight):
@@ -193,6 +204,9 @@ class Device:
             log.info("load set to zero at %s counts", counts)
         except LoadError as error:
             log.warning("%s", error)
+
+    def _end_to_recalibrate(self) -> None:
+        self.recalibrated = True
 
     def _thread_died(self, error: BaseException) -> None:
         self._died = error
@@ -254,6 +268,12 @@ def run(config: Config, stop: threading.Event) -> None:
         DeviceDied: a sensor's thread died.
     """
     refuse_unusable(config.paths.state_dir)
+    while _run_with(config, calibration_store.in_force(config), stop):
+        log.info("a new calibration is in force")
+
+
+def _run_with(given: Config, config: Config, stop: threading.Event) -> bool:
+    """Until `stop`, or until a new calibration has to be taken up: then True. ``given``: as in the file."""
     with contextlib.ExitStack() as stack:
         board = stack.enter_context(open_board(config.pins.factory))
         silence_on_exit(board)
@@ -261,9 +281,10 @@ def run(config: Config, stop: threading.Event) -> None:
         inbox: Mailbox[Event] = Mailbox()
         store = open_store(config.paths.state_dir, inbox.put)
         stack.callback(store.close)
-        device = Device(config, board, store, inbox, wire_time=wire_time)
+        device = Device(config, board, store, inbox, wire_time=wire_time, given=given)
         stack.callback(device.close)
         device.run(stop)
+        return device.recalibrated
 
 
 def simulate(config: Config, board: Board, stack: contextlib.ExitStack) -> WireTime:

@@ -22,10 +22,12 @@ from device.service import Device, Outputs, WireTime, open_store, session_name
 from device.simulation.machine import VirtualMachine
 from device.simulation.trace import PinTrace
 from device.store.rows import MemberHistory
+from vision.camera_health import CameraHealth
 from vision.capture import Detection
 from vision.frames import Frame, FrameSource, Image, SourceError
 from vision.landmarks import Crop, Landmarks
-from vision.service import CameraHealth, Vision, is_dark
+from vision.service import Vision
+from vision.view_check import is_dark
 
 CONFIG = Config()
 TURNS = 2000

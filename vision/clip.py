@@ -15,6 +15,16 @@ _DEFAULT_FPS = 20.0
 """For files that do not tell; the bundled clips do."""
 
 
+def read_picture(path: Path) -> Image:
+    """A picture file, blue-green-red. Raises SourceError, one line."""
+    if not path.is_file():
+        raise SourceError(f"{path}: no such file" if not path.exists() else f"{path}: not a file")
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if not isinstance(image, np.ndarray):
+        raise SourceError(f"{path}: not a picture that can be read (PNG and JPEG are)")
+    return np.asarray(image, dtype=np.uint8)
+
+
 class ClipReader:
     """Frames of a video file in order, with the clip's own time from 0 s.
 

@@ -32,6 +32,7 @@ from vision.lifter import (
 )
 from vision.person import lifter_region_px, sits_on_machine
 from vision.plate import PlatePosition, PlateTracker
+from vision.plate_sticker import PlateSticker
 from vision.sights import carriage_under_feet_m, landmark_bias_m, landmark_weight, leg_px
 from vision.trunk import trunk_direction
 from vision.window import Window
@@ -82,6 +83,8 @@ class _Camera:
     plate: PlateTracker
     window: Window
     weight: Floats
+    sticker: PlateSticker | None = None
+    """Where one rides on the carriage it takes the tracker's place in the frames that show it."""
     t_s: float = -1e9
     px: Floats | None = None
     position: PlatePosition | None = None
@@ -103,7 +106,9 @@ class PostureEstimator:
             raise ValueError(f"{len(calibrations)} calibrations: must be one or two, one to a camera")
         names = tuple(names) or tuple(c.view for c in calibrations)
         self._cameras = [
-            _Camera(n, c, PlateTracker(c), Window(c), landmark_weight(c))
+            _Camera(
+                n, c, PlateTracker(c), Window(c), landmark_weight(c), PlateSticker(c) if c.carriage_sticker else None
+            )
             for n, c in zip(names, calibrations, strict=True)
         ]
         biases = [landmark_bias_m(c) for c in calibrations]
@@ -193,6 +198,8 @@ class PostureEstimator:
             else None
         )
         camera.position = camera.plate.update(image_bgr, feet_m)
+        if camera.sticker is not None:
+            camera.position = camera.sticker.position(image_bgr) or camera.position
         camera.unmatched = camera.unmatched + 1 if camera.position.match < LOST_MATCH else 0
         if landmarks is not None and seated:
             camera.px, camera.landmarks, camera.condition = leg_px(landmarks), landmarks, "ok"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from device.scenario import Scenario
 from device.scenario_clock import ScenarioClock
 from device.scenario_faults import ScenarioFaults
+from vision.calibration_file import load_calibration
 from vision.clip import ClipReader
 from vision.frames import Frame, Image, SourceError
+from vision.sticker_view import paint_stickers
+from vision.stickers import Sticker
 
 
 class ScenarioSource:
@@ -30,6 +33,7 @@ class ScenarioSource:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         faults: ScenarioFaults | None = None,
+        stickers: Sequence[Sticker] = (),
     ) -> None:
         names = [camera.name for camera in scenario.cameras]
         if name not in names:
@@ -38,6 +42,9 @@ class ScenarioSource:
             )
         self._scenario, self._name, self._elapsed, self._once = scenario, name, elapsed, once
         self._clock, self._sleep, self._faults = clock, sleep, faults
+        self._stickers = stickers
+        seen = next(camera for camera in scenario.cameras if camera.name == name)
+        self._calibration = load_calibration(seen.calibration) if stickers else None
         self._period_s = 1.0 / scenario.set.frames_per_s
         self._due_s = clock()
         self._reader: ClipReader | None = None
@@ -61,14 +68,19 @@ class ScenarioSource:
         if fault != "frozen" or self._shown is None:
             self._at(self._reader, shown.frame)
         self._count += 1
-        return Frame(self._picture(fault), now_s, self._count - 1)
+        return Frame(self._picture(fault, now_s), now_s, self._count - 1)
 
-    def _picture(self, fault: str | None) -> Image:
+    def _picture(self, fault: str | None, now_s: float) -> Image:
         assert self._shown is not None
         image = self._shown.image_bgr
         if fault == "garbage":
             return np.random.default_rng(self._count).integers(0, 256, image.shape, dtype=np.uint8)
-        return np.zeros_like(image) if fault == "dark" else image
+        if fault == "dark":
+            return np.zeros_like(image)
+        if self._calibration is not None:
+            carriage_m = self._scenario.moment(self._elapsed.elapsed(now_s), self._once).carriage_m
+            image = paint_stickers(image, self._calibration, self._stickers, carriage_m)
+        return image
 
     def _at(self, reader: ClipReader, index: int) -> Frame:
         """Frame `index`, or the last one there is; clips are played forwards, a jump back starts again."""

@@ -16,84 +16,41 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from device.bus import Publisher
+from device.bus import CommandServer, Publisher
 from device.config import Camera, Config
 from device.errors import RunError
 from device.heartbeat import Heartbeat
-from device.messages import CameraStatus, PoseSample, View
+from device.messages import CommandReply, PoseSample
 from device.scenario import load_scenario
 from device.scenario_clock import ScenarioClock
 from device.scenario_faults import ScenarioFaults
 from vision.calibration import Calibration, CalibrationError
+from vision.calibration_desk import CalibrationDesk, answered
 from vision.calibration_file import load_calibration
+from vision.camera_health import CameraHealth
 from vision.capture import CameraThreads, Detection, LatestSlots, close_all
 from vision.clip import ClipSource
 from vision.cues import uses_mask
-from vision.frames import FrameSource, SourceError
+from vision.frames import Frame, FrameSource, SourceError
 from vision.landmarks import Crop, PoseModel
+from vision.machine_profile import load_profile
 from vision.model import model_path, verify
 from vision.picamera import PicameraSource, find_camera
 from vision.posture import PostureEstimator
 from vision.scenario import ScenarioSource
 from vision.usb_camera import UsbSource, find_device
-from vision.view_check import ViewCheck, is_dark
-
-__all__ = ["CameraHealth", "CameraStuck", "Vision", "is_dark", "open_source", "run"]
+from vision.view_check import ViewCheck
 
 log = logging.getLogger(__name__)
 
 STATUS_INTERVAL_S = 0.5
 """Without a new frame for this long the measures are unknown, and the cameras' state is said alone."""
-LOST_AFTER_S = 1.0
-"""A camera without a new frame for this long is lost."""
 SILENT_STATUS_S = 0.25
 """How often the cameras' state is said while nothing comes: a camera that fails is told of within a second."""
-_RATE_WEIGHT = 0.1
 
 
 class CameraStuck(RunError):
     """A camera's driver does not return: this process ends and is started again, for nothing limps on half alive."""
-
-
-class CameraHealth:
-    """What the pipeline knows of one camera besides its pictures."""
-
-    def __init__(self, name: str, view: View, calibrated: bool, check: ViewCheck | None = None) -> None:
-        self.name, self.view, self.calibrated = name, view, calibrated
-        self.check = check or ViewCheck(None)
-        self._last_frame_s: float | None = None
-        self._frames_per_s = 0.0
-        self._dark = False
-
-    def saw(self, detection: Detection, now_s: float) -> None:
-        exposed_s = detection.frame.t_s
-        if self._last_frame_s is not None and exposed_s > self._last_frame_s:
-            rate = 1.0 / (exposed_s - self._last_frame_s)
-            self._frames_per_s += _RATE_WEIGHT * (rate - self._frames_per_s) if self._frames_per_s else rate
-        self._last_frame_s = min(exposed_s, now_s)
-        self._dark = is_dark(detection.frame.image_bgr)
-
-    @property
-    def believed(self) -> bool:
-        """Whether what this camera sees can be measured by its calibration."""
-        return self.check.condition == "ok" and not self._dark
-
-    def status(self, now_s: float, dropped: int, fitted: CameraStatus | None, failed: bool = False) -> CameraStatus:
-        """`fitted` is what the fit said of this camera at its newest frame (nobody there, moved); `failed`: the source
-        gives no pictures."""
-        age_s = now_s - self._last_frame_s if self._last_frame_s is not None else float("1e6")
-        lost = failed or age_s > LOST_AFTER_S
-        condition = fitted.condition if fitted is not None else "ok"
-        if self.check.condition in ("moved", "blurred"):
-            condition = self.check.condition
-        if not self.calibrated:
-            condition = "uncalibrated"
-        if self._dark or self.check.condition == "dark":
-            condition = "dark"
-        if lost:
-            condition = "lost"
-        rate = 0.0 if lost else round(self._frames_per_s, 1)
-        return CameraStatus(self.name, self.view, condition, rate, dropped, round(age_s, 3))
 
 
 def open_source(camera: Camera, config: Config) -> FrameSource:
@@ -116,6 +73,7 @@ def open_source(camera: Camera, config: Config) -> FrameSource:
         ScenarioClock(config.paths.runtime_dir),
         config.simulation.once,
         faults=ScenarioFaults(config.paths.runtime_dir),
+        stickers=load_profile("sled45").stickers if config.simulation.stickers else (),
     )
 
 
@@ -140,18 +98,19 @@ def refuse_if_blind(config: Config) -> None:
         raise SourceError("no camera: " + "; ".join(problems or ["none is configured ([[cameras]])"]))
 
 
-def calibrations(cameras: Sequence[Camera]) -> list[Calibration | None]:
+def calibrations(config: Config) -> list[Calibration | None]:
     """Each camera's calibration, None where there is none that can be used; that is said once, in the log."""
     found: list[Calibration | None] = []
-    for camera in cameras:
-        if camera.calibration is None:
+    for camera in config.cameras:
+        path = config.calibration_file(camera)
+        if camera.calibration is None and not path.exists():
             log.error(
                 "camera %s has no calibration: posture is not judged; run 'legpress calibrate camera'", camera.name
             )
             found.append(None)
             continue
         try:
-            found.append(load_calibration(camera.calibration))
+            found.append(load_calibration(path))
         except CalibrationError as error:
             log.error("%s", error)
             found.append(None)
@@ -177,7 +136,13 @@ class Vision:
         clock: Callable[[], float] = time.monotonic,
         opener: Callable[[Camera, Config], FrameSource] = open_source,
         lossless: bool = False,
+        commands: CommandServer | None = None,
     ) -> None:
+        self._commands, self.reload = commands, False
+        self._newest: list[Frame | None] = [None] * len(config.cameras)
+        self._desk = CalibrationDesk(
+            [camera.name for camera in config.cameras], self._newest.__getitem__, self._ask_for_reload
+        )
         self._publish, self._clock = publish, clock
         self._fit_index = {
             camera: index for index, camera in enumerate(i for i, c in enumerate(known) if c is not None)
@@ -223,7 +188,8 @@ class Vision:
             camera.start()
         self._heartbeat.ready()
         try:
-            while not stop.is_set():
+            while not (stop.is_set() or self.reload):
+                self._answer_looks()
                 if not any(camera.hangs(time.monotonic()) for camera in self.cameras):
                     self._heartbeat.beat()
                 detection = self._slots.take(SILENT_STATUS_S / 2)
@@ -238,6 +204,18 @@ class Vision:
             self._heartbeat.stopping()
             close_all(self.cameras)
 
+    def _ask_for_reload(self) -> None:
+        self.reload = True
+
+    def _answer_looks(self) -> None:
+        for command in self._commands.drain() if self._commands is not None else ():
+            error: str | None = "the vision process only takes looks"
+            data: str | None = None
+            if command.name == "look":
+                error, data = answered(self._desk, command.value, self._clock())
+            assert self._commands is not None
+            self._commands.reply(CommandReply(command.id, error is None, error, data))
+
     def _status_due(self) -> bool:
         silent_s = self._clock() - self._last_sent_s
         return silent_s >= (SILENT_STATUS_S if self._silent else STATUS_INTERVAL_S)
@@ -250,6 +228,7 @@ class Vision:
 
     def _saw(self, detection: Detection) -> None:
         now_s = self._clock()
+        self._newest[detection.camera] = detection.frame
         self._health[detection.camera].saw(detection, now_s)
         index = self._fit_index.get(detection.camera)
         if self._estimator is None or index is None:
@@ -275,7 +254,10 @@ class Vision:
         now_s = self._clock()
         fitted = {status.name: status for status in self._last.cameras}
         statuses = tuple(
-            health.status(now_s, threads.dropped, fitted.get(health.name), threads.error is not None)
+            dataclasses.replace(
+                health.status(now_s, threads.dropped, fitted.get(health.name), threads.error is not None),
+                preview=self._desk.previewing(health.name, now_s),
+            )
             for health, threads in zip(self._health, self.cameras, strict=True)
         )
         self._seq += 1
@@ -292,15 +274,26 @@ def run(config: Config, stop: threading.Event) -> None:
         BusError: the socket cannot be opened.
     """
     refuse_if_blind(config)
-    publisher = Publisher(config.paths.runtime_dir, "pose")
     with contextlib.ExitStack() as stack:
+        publisher = Publisher(config.paths.runtime_dir, "pose")
         stack.callback(publisher.close)
-        known = calibrations(config.cameras)
+        commands = CommandServer(config.paths.runtime_dir, "camera")
+        stack.callback(commands.close)
+        while _run_with(config, publisher, commands, stop):
+            log.info("a new calibration is in force")
+
+
+def _run_with(config: Config, publisher: Publisher, commands: CommandServer, stop: threading.Event) -> bool:
+    """Until `stop`, or until a new calibration has to be taken up: then True."""
+    with contextlib.ExitStack() as stack:
+        known = calibrations(config)
         models = [
             stack.enter_context(PoseModel(model_file(config, camera), masks=c is not None and uses_mask(c)))
             for camera, c in zip(config.cameras, known, strict=True)
         ]
-        Vision(config, known, models, publisher.send).run(stop)
+        vision = Vision(config, known, models, publisher.send, commands=commands)
+        vision.run(stop)
+        return vision.reload
 
 
 def model_file(config: Config, camera: Camera) -> Path:

@@ -65,7 +65,7 @@ def _pipeline(config: Config, model: PoseModel, scenario: Scenario) -> tuple[flo
         times_s.append(time.perf_counter())
 
     started_s = time.perf_counter()
-    vision = Vision(config, calibrations(config.cameras), [model], publish, opener=once, lossless=True)
+    vision = Vision(config, calibrations(config), [model], publish, opener=once, lossless=True)
     cpu_s = time.thread_time()
     vision.run(threading.Event())
     cpu_s = time.thread_time() - cpu_s

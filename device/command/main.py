@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": "the whole product on a simulated machine, in the browser",
     "run": "run the services of a real machine",
     "analyze": "judge a recorded set, from one camera or two",
+    "calibrate": "load cell, seat and cameras, step by step",
     "config": "check or show the configuration",
     "model": "build or verify the pose model",
     "doctor": "examine every part and say what to do",

@@ -123,6 +123,14 @@ class EndDemo:
     """The process was asked to end: the demonstration for good, a machine's to be started again by its supervisor."""
 
 
+@dataclass(frozen=True, slots=True)
+class Calibrate:
+    """Measure, keep or undo a calibration of the load or the seat (``device.calibration_desk``), and answer."""
+
+    command_id: str
+    request: str | None
+
+
 Action = (
     PlaySound
     | SetLight
@@ -135,5 +143,6 @@ Action = (
     | StoreChange
     | Reply
     | Tare
+    | Calibrate
     | EndDemo
 )

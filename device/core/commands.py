@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from device.core import enrolment
-from device.core.actions import EndDemo, RecallMember, Reply, StoreChange, Tare
+from device.core.actions import Calibrate, EndDemo, RecallMember, Reply, StoreChange, Tare
 from device.core.cues import acknowledge, call_help
 from device.core.events import MemberRecalled, StoreAnswer
 from device.core.goals import GOALS, choose, next_goal
@@ -40,7 +40,9 @@ def obey(turn: Turn, command: Command) -> None:
         return
     error = _carry_out(turn, command)
     turn.published = replace(turn.published, stale=True)
-    if command.id:
+    if error is None and command.name == "calibrate":
+        turn.actions.append(Calibrate(command.id, command.value))  # answered by the shell, with what it measured
+    elif command.id:
         turn.actions.append(Reply(command.id, error is None, error))
 
 
@@ -60,6 +62,10 @@ def _carry_out(turn: Turn, command: Command) -> str | None:
             return _enrol(turn, command.value)
         case "tare":
             return _tare(turn)
+        case "calibrate":
+            return "Finish the set first: calibrating needs the machine for itself" if turn.set is not None else None
+        case "look":
+            return "The cameras belong to the vision process: ask on the channel camera"
         case "shutdown_demo":
             if turn.config.simulation.scenario is None:
                 return "Only a demonstration can be ended from outside"

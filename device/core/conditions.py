@@ -91,7 +91,10 @@ def update_conditions(turn: Turn) -> None:
 
 def _cameras(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
     sample = turn.view.sample
-    uncalibrated = [c.name for c in turn.config.cameras if c.calibration is None and c.source != "scenario"]
+    if sample is None:
+        uncalibrated = [c.name for c in turn.config.cameras if c.calibration is None and c.source != "scenario"]
+    else:
+        uncalibrated = [camera.name for camera in sample.cameras if camera.condition == "uncalibrated"]
     if uncalibrated:
         detail = f"Camera {uncalibrated[0]} is not calibrated - staff: legpress calibrate camera"
         found.append(("camera_uncalibrated", detail))

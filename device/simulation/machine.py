@@ -14,6 +14,7 @@ from device.pins import MockBoard
 from device.scenario import CELL_COUNTS_PER_KG, CELL_TARE_COUNTS, Moment, Scenario, ScenarioClock
 from device.scenario_faults import Broken, PotFault, ScenarioFaults
 from device.simulation.encoder import SimulatedEncoder
+from device.simulation.hand import Hand
 from device.simulation.hx711_chip import SimulatedHX711
 from device.simulation.mcp3008_chip import SimulatedMCP3008
 from device.simulation.nau7802_chip import SimulatedNAU7802
@@ -74,6 +75,7 @@ class VirtualMachine:
         timer: PulseTimer | None = None,
     ) -> None:
         self._config, self._scenario, self._clock, self._once, self._now = config, scenario, clock, once, now
+        self._hand = Hand(config.paths.runtime_dir)
         self._random = random.Random(3008)
         self.timer = timer or PulseTimer()
         """For the HX711 driver: ``HX711(..., pulse_clock=machine.timer.now, sleep=machine.timer.sleep)``."""
@@ -157,7 +159,10 @@ class VirtualMachine:
         """Of one cell; two share the load equally."""
         moment, load = self._scenario.moment(self._clock.elapsed(t_s), self._once), self._config.load
         kgf = moment.cell_kgf if load.location == "plate" else moment.stack_kgf
-        counts = CELL_TARE_COUNTS + CELL_COUNTS_PER_KG * (kgf + self.extra_kgf) / load.cells
+        put_on_kg = self._hand.load_kg
+        if load.location == "plate":
+            put_on_kg *= math.sin(math.radians(load.rail_deg))
+        counts = CELL_TARE_COUNTS + CELL_COUNTS_PER_KG * (kgf + self.extra_kgf + put_on_kg) / load.cells
         return round(counts + self._random.gauss(0.0, CELL_NOISE_COUNTS))
 
     def _adc_reading(self, channel: int) -> int:
@@ -169,7 +174,7 @@ class VirtualMachine:
 
     def _seat_m(self) -> float:
         notches = self._config.machine.seat_notches_m
-        place = self.moment().seat_place + self.seat_offset_notches - 1
+        place = (self._hand.seat_notch or self.moment().seat_place) + self.seat_offset_notches - 1
         below = max(0, min(int(place), len(notches) - 2))
         return notches[below] + (place - below) * (notches[below + 1] - notches[below])
 
