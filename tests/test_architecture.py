@@ -24,6 +24,7 @@ VOCABULARY = {
     "device.config",
     "device.config_file",
     "device.errors",
+    "device.machine_health",
     "device.heartbeat",
     "device.messages",
     "device.scenario",

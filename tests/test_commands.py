@@ -17,10 +17,10 @@ from types import SimpleNamespace
 import pytest
 
 from device.bus import Publisher
-from device.command import doctor, examination, main, prerequisites
-from device.command.examination import Finding
+from device.command import doctor, examination, examination_services, main, prerequisites
 from device.config import Camera, Config, Load, Paths, Simulation, Web
 from device.errors import LegpressError, RunError, UserError
+from device.machine_health import Finding
 from device.scenario import load_scenario
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -331,8 +331,8 @@ def test_simulated_cameras_take_the_scenarios_calibrations(tmp_path: Path) -> No
 
 
 def test_services_that_do_not_answer_are_degraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(examination, "ANSWER_WITHIN_S", 0.01)
-    device, pages = examination.services(config_in(tmp_path, web=Web(port=1)))
+    monkeypatch.setattr(examination_services, "ANSWER_WITHIN_S", 0.01)
+    device, pages = examination_services.services(config_in(tmp_path, web=Web(port=1)))
     assert (device.health, device.detail) == ("degraded", "not running")
     assert (pages.health, pages.detail) == ("degraded", "http://127.0.0.1:1/healthz does not answer")
 
@@ -340,10 +340,10 @@ def test_services_that_do_not_answer_are_degraded(tmp_path: Path, monkeypatch: p
 def test_a_device_that_publishes_something_else_is_not_taken_for_running(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(examination, "ANSWER_WITHIN_S", 0.01)
+    monkeypatch.setattr(examination_services, "ANSWER_WITHIN_S", 0.01)
     publisher = Publisher(tmp_path / "run", "live")
     try:
-        assert next(examination.services(config_in(tmp_path, web=Web(port=1)))).detail == "not running"
+        assert next(examination_services.services(config_in(tmp_path, web=Web(port=1)))).detail == "not running"
     finally:
         publisher.close()
 
@@ -402,4 +402,4 @@ def test_the_doctor_finds_no_failed_part_on_the_simulated_machine(
     )
     code, out, err = ended(["doctor", "--config", "sim.toml", "--json"], capsys)
     told = {item["part"]: item["health"] for item in json.loads(out)["findings"]}
-    assert (code, err, told["model full"], told["state folder"], told["pins"]) == (0, "", "ok", "ok", "degraded")
+    assert (code, err, told["model full"], told["state folder"], told["pins"]) == (0, "", "ok", "ok", "ok")

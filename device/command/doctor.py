@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from device import config_file
-from device.command.examination import BEFORE_CONFIGURATION, BY_CONFIGURATION, Finding
+from device import calibration_store, config_file
+from device.calibration_store import CalibrationStoreError
+from device.command.examination import BEFORE_CONFIGURATION, BY_CONFIGURATION
+from device.machine_health import Finding
 from device.messages import Health
 
 _PART_COLUMN, _DETAIL_COLUMN, _WIDTH = 10, 27, 118
@@ -46,6 +49,8 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
             yield Finding("configuration", "failed", line, "correct it; the parts that depend on it were not examined")
         return
     yield Finding("configuration", "ok", str(found) if found else "no file: the defaults")
+    with contextlib.suppress(CalibrationStoreError):  # a damaged file has a row of its own
+        config = calibration_store.in_force(config)
     for check in BY_CONFIGURATION:
         yield from check(config)
 

@@ -5,24 +5,21 @@ Nothing here drives a pin or opens a camera: the doctor may be called while the 
 
 from __future__ import annotations
 
-import json
+import datetime
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from device.bus import Subscriber
-from device.command import prerequisites
+from device import machine_health
+from device.command import examination_services, prerequisites
 from device.config import Camera, Config
 from device.errors import LegpressError
-from device.messages import Health, LiveState
+from device.machine_health import Finding
 from device.pins import open_board
 from device.scenario import load_scenario
 from vision import model
@@ -30,8 +27,6 @@ from vision import model
 FULL_BYTES, NEARLY_FULL_BYTES = 100e6, 1e9
 """Free disk below which the store cannot be trusted, and below which it is time to act (ours: a year of
 sets takes some 300 MB)."""
-ANSWER_WITHIN_S = 1.5
-"""The device publishes its state at least twice a second."""
 MODEL_LOADS_WITHIN_S = 60.0
 
 CHECKED_BY = {
@@ -40,16 +35,6 @@ CHECKED_BY = {
     "oblique": {"lockout", "foot placement"},
 }
 """What a camera can judge, by its view (measured; docs/accuracy.md)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """How one part is, and what to do about it (empty when nothing is)."""
-
-    part: str
-    health: Health
-    detail: str
-    advice: str = ""
 
 
 def python() -> Iterator[Finding]:
@@ -154,19 +139,20 @@ def state_folder(config: Config) -> Iterator[Finding]:
 
 def pins(config: Config) -> Iterator[Finding]:
     if config.pins.factory == "mock":
-        yield Finding("pins", "degraded", "simulated (pins.factory = mock)", "nothing to do on a test machine")
+        yield Finding("pins", "ok", "SIMULATED (pins.factory = mock): there is no real machine")
         return
     try:
         open_board(config.pins.factory).close()
     except LegpressError as error:
-        yield Finding("pins", "failed", str(error), "see the wiring table in README.md")
+        problem, _, advice = str(error).partition("; ")
+        yield Finding("pins", "failed", problem, advice or "see docs/hardware.md")
     else:
         yield Finding("pins", "ok", "the header answers")
 
 
 def load_cell(config: Config) -> Iterator[Finding]:
     if config.load.counts_per_kg is None:
-        advice = "weigh a known load and set load.tare_counts and load.counts_per_kg"
+        advice = "legpress calibrate load"
         yield Finding("load cell", "degraded", "not calibrated: the load is unknown, and treated as heavy", advice)
     else:
         yield Finding("load cell", "ok", f"{config.load.counts_per_kg:g} counts per kg")
@@ -176,7 +162,7 @@ def cameras(config: Config) -> Iterator[Finding]:
     """Each camera's source and calibration, and what all of them together leave unchecked."""
     checked: set[str] = set()
     for camera in config.cameras:
-        finding, view = _camera(camera, config.simulation.scenario)
+        finding, view = _camera(camera, config)
         checked |= CHECKED_BY.get(view, set())
         yield finding
     unchecked = sorted(set().union(*CHECKED_BY.values()) - checked)
@@ -191,31 +177,55 @@ def cameras(config: Config) -> Iterator[Finding]:
         yield Finding("form check", "ok", f"checked: {', '.join(sorted(checked))}")
 
 
-def _camera(camera: Camera, scenario: str | None) -> tuple[Finding, str]:
+def _camera(camera: Camera, config: Config) -> tuple[Finding, str]:
     """How one camera is, and its view; no view where nothing can be judged by it."""
     part = f"camera {camera.name}"
     calibration_file = camera.calibration
+    if calibration_file is None and config.calibration_file(camera).exists():
+        calibration_file = config.calibration_file(camera)
     if camera.source == "scenario":
-        calibration_file = calibration_file or _scenario_calibration(camera.name, scenario)
+        calibration_file = calibration_file or _scenario_calibration(camera.name, config.simulation.scenario)
     elif camera.source == "clip" and (camera.clip is None or not camera.clip.is_file()):
         return Finding(part, "failed", f"{camera.clip}: no such video", "set the camera's clip"), ""
-    elif camera.source == "picamera2" and find_spec("picamera2") is None:
-        return Finding(part, "failed", "picamera2 is not installed", "sudo apt-get install python3-picamera2"), ""
+    elif camera.source in ("picamera2", "usb"):
+        missing = _not_plugged_in(camera)
+        if missing is not None:
+            return Finding(part, "failed", *missing), ""
     if calibration_file is None:
-        return Finding(
-            part, "degraded", "not calibrated: no posture is judged by it", "set the camera's calibration"
-        ), ""
+        advice = f"legpress calibrate camera {camera.name}"
+        return Finding(part, "degraded", "not calibrated: no posture is judged by it", advice), ""
     try:
         # Here, for it needs OpenCV, which may be what is missing.
         from vision.calibration_file import load_calibration
 
         calibration = load_calibration(calibration_file)
     except (LegpressError, ImportError) as error:
-        return Finding(part, "failed", str(error), "correct or replace its calibration"), ""
+        return Finding(
+            part, "failed", str(error), f"correct it, or make a new one: legpress calibrate camera {camera.name}"
+        ), ""
     detail = f"{calibration.view} view, calibration fits within {calibration.reprojection_error_px:.1f} px"
     if camera.source == "scenario":
-        return Finding(part, "degraded", f"simulated; {detail}", "nothing to do on a test machine"), calibration.view
+        return Finding(part, "ok", f"SIMULATED; {detail}"), calibration.view
     return Finding(part, "ok", detail), calibration.view
+
+
+def _not_plugged_in(camera: Camera) -> tuple[str, str] | None:
+    """(what, advice) where the camera is not there; the libraries list cameras without opening one."""
+    if camera.source == "picamera2" and find_spec("picamera2") is None:
+        return "picamera2 is not installed", "sudo apt-get install python3-picamera2"
+    try:
+        if camera.source == "picamera2":
+            from vision.picamera import find_camera
+
+            find_camera(camera)
+        else:
+            from vision.usb_camera import find_device
+
+            find_device(camera)
+    except (LegpressError, ImportError) as error:
+        problem, _, advice = str(error).partition("; ")
+        return problem, advice or "run make again"
+    return None
 
 
 def _scenario_calibration(name: str, scenario: str | None) -> Path | None:
@@ -223,51 +233,36 @@ def _scenario_calibration(name: str, scenario: str | None) -> Path | None:
     return next((item.calibration for item in found if item.name == name), None)
 
 
-def services(config: Config) -> Iterator[Finding]:
-    try:
-        state = _live_state(config)
-    except LegpressError as error:
-        yield Finding("device service", "failed", str(error), "correct paths.runtime_dir")
-        return
-    if state is None:
-        yield Finding("device service", "degraded", "not running", "start it: legpress run")
-    else:
-        wrong = "; ".join(condition.detail for condition in state.conditions)
-        health: Health = "degraded" if wrong else "ok"
-        yield Finding("device service", health, wrong or f"running, {state.phase}", "as it says" if wrong else "")
-    yield _pages(config)
+def calibration_age(config: Config) -> Iterator[Finding]:
+    yield from machine_health.calibration_age(config, datetime.datetime.now(datetime.UTC))
 
 
-def _live_state(config: Config) -> LiveState | None:
-    subscriber = Subscriber(config.paths.runtime_dir, "live")
-    try:
-        if subscriber.wait(ANSWER_WITHIN_S):
-            states = [record for record in subscriber.drain() if isinstance(record, LiveState)]
-            return states[-1] if states else None
+def board() -> Iterator[Finding]:
+    """Temperature, supply, clock and disk; only what this computer tells."""
+    yield from machine_health.temperature()
+    yield from machine_health.throttling(_throttled())
+    yield from machine_health.clock_sync()
+    yield from machine_health.disk_wear(machine_health.uptime_s())
+
+
+def _throttled() -> str | None:
+    """The Pi's own account; None on other computers."""
+    if shutil.which("vcgencmd") is None:
         return None
-    finally:
-        subscriber.close()
-
-
-def _pages(config: Config) -> Finding:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.web.host, config.web.host)
-    address = f"http://{host}:{config.web.port}/healthz"
     try:
-        with urllib.request.urlopen(address, timeout=ANSWER_WITHIN_S) as answer:
-            json.load(answer)
-    except urllib.error.HTTPError as error:
-        return Finding("web pages", "degraded", f"{address} answers {error.code}", "see the log of legpress run web")
-    except (OSError, ValueError):
-        return Finding("web pages", "degraded", f"{address} does not answer", "start it: legpress run")
-    return Finding("web pages", "ok", f"{address} answers")
+        run = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, timeout=2.0, check=False)
+    except (subprocess.TimeoutExpired, OSError):
+        return None
+    return run.stdout if run.returncode == 0 else None
 
 
-BEFORE_CONFIGURATION: tuple[Callable[[], Iterator[Finding]], ...] = (python, processor, libraries)
+BEFORE_CONFIGURATION: tuple[Callable[[], Iterator[Finding]], ...] = (python, processor, libraries, board)
 BY_CONFIGURATION: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     pose_models,
     state_folder,
     pins,
     load_cell,
     cameras,
-    services,
+    calibration_age,
+    examination_services.services,
 )
