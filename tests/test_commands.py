@@ -7,6 +7,7 @@ import errno
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,7 +50,7 @@ def ended(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, st
 def test_the_help_lists_the_commands_that_exist_and_imports_none(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = ended(["--help"], capsys)
     assert (code, err) == (0, "")
-    listed = [line.split()[0] for line in out.splitlines() if line.startswith("    ")]
+    listed = [line.split()[0] for line in out.splitlines() if re.match(r"    \S", line)]
     assert listed == list(main.available())
     assert {"config", "model", "doctor"} <= set(listed)
     for name in listed:

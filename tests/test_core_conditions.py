@@ -131,6 +131,12 @@ def test_rejected_readings_are_bridged_but_not_for_ever() -> None:
 
 def test_what_is_not_calibrated_is_said() -> None:
     told = healthy(config=CALIBRATED.model_copy(update={"load": Load(), "cameras": (Camera(),)}))
+    seen = told.sample
+
+    def uncalibrated(*a: Any, **k: Any) -> PoseSample:
+        return replace(seen(*a, **k), cameras=(CameraStatus("side", "side", "uncalibrated", 20.0, 0, 0.1),), checks=())
+
+    told.sample = uncalibrated
     told.wait(1)
     assert kinds(told) == ["camera_uncalibrated", "load_uncalibrated"]
 

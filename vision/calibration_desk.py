@@ -28,7 +28,8 @@ PREVIEW_S: Final = 120.0
 ANNOUNCED_FOR_S: Final = 1.0
 """The kiosk shows the announcement before the first picture leaves."""
 JPEG_QUALITY: Final = 70
-FRESH_S: Final = 2.0
+FRESH_S: Final = 5.0
+"""A picture older than this is none; a busy computer is some seconds late."""
 
 
 class LookError(UserError):

@@ -13,7 +13,7 @@ from device.scenario_faults import ScenarioFaults
 from vision.calibration_file import load_calibration
 from vision.clip import ClipReader
 from vision.frames import Frame, Image, SourceError
-from vision.sticker_view import paint_stickers
+from vision.sticker_view import StickerPainter
 from vision.stickers import Sticker
 
 
@@ -42,9 +42,8 @@ class ScenarioSource:
             )
         self._scenario, self._name, self._elapsed, self._once = scenario, name, elapsed, once
         self._clock, self._sleep, self._faults = clock, sleep, faults
-        self._stickers = stickers
         seen = next(camera for camera in scenario.cameras if camera.name == name)
-        self._calibration = load_calibration(seen.calibration) if stickers else None
+        self._painter = StickerPainter(load_calibration(seen.calibration), stickers) if stickers else None
         self._period_s = 1.0 / scenario.set.frames_per_s
         self._due_s = clock()
         self._reader: ClipReader | None = None
@@ -77,9 +76,9 @@ class ScenarioSource:
             return np.random.default_rng(self._count).integers(0, 256, image.shape, dtype=np.uint8)
         if fault == "dark":
             return np.zeros_like(image)
-        if self._calibration is not None:
+        if self._painter is not None:
             carriage_m = self._scenario.moment(self._elapsed.elapsed(now_s), self._once).carriage_m
-            image = paint_stickers(image, self._calibration, self._stickers, carriage_m)
+            image = self._painter.paint(image, carriage_m)
         return image
 
     def _at(self, reader: ClipReader, index: int) -> Frame:

@@ -1,4 +1,4 @@
-"""The sheets of stickers to print: a vector PDF, two markers to an A4 page, each page with a bar to check the scale."""
+"""The sheets of stickers to print: a vector PDF, one marker to an A4 page, each with a bar to check the scale."""
 
 from __future__ import annotations
 
@@ -10,26 +10,20 @@ from vision.stickers import MODULES, Sticker, marker_squares
 PAGE_MM: Final = (210.0, 297.0)
 PT_PER_MM: Final = 72.0 / 25.4
 SCALE_BAR_MM: Final = 100.0
-PER_PAGE: Final = 2
-_FIRST_TOP_MM: Final = 272.0
-_ROW_MM: Final = 134.0
+TOP_MM: Final = 235.0
+"""Of the marker's upper edge, from the page's lower edge; a white margin of one module surrounds the marker."""
 
 
 def sheet_pdf(title: str, stickers: Sequence[Sticker], family: str = "aruco") -> bytes:
     """All stickers at their true size, with id, place and scale bar. Printed at 100 %, the bar measures 100 mm."""
-    pages = [
-        _page(title, stickers[first : first + PER_PAGE], family, first // PER_PAGE + 1)
-        for first in range(0, len(stickers), PER_PAGE)
-    ]
-    return _document(pages)
+    return _document([_page(title, sticker, family, number) for number, sticker in enumerate(stickers, 1)])
 
 
-def _page(title: str, stickers: Sequence[Sticker], family: str, number: int) -> str:
-    drawn = [_text(15, 283, 10, f"{title} - page {number} - print at 100 %, do not fit to the page")]
-    for row, sticker in enumerate(stickers):
-        drawn += _sticker(sticker, family, _FIRST_TOP_MM - row * _ROW_MM)
-    drawn += _scale_bar()
-    return "\n".join(drawn)
+def _page(title: str, sticker: Sticker, family: str, number: int) -> str:
+    head = _text(
+        15, 280, 10, f"{title} - page {number} - print at 100 %, not fitted to the page; cut along the grey line"
+    )
+    return "\n".join([head, *_sticker(sticker, family, TOP_MM), *_scale_bar()])
 
 
 def _sticker(sticker: Sticker, family: str, top_mm: float) -> list[str]:
@@ -55,15 +49,15 @@ def _sticker(sticker: Sticker, family: str, top_mm: float) -> list[str]:
     )
     words = f"{family} {sticker.id} - {size_mm:.0f} mm - {sticker.place}" + (" - moves" if sticker.moves else "")
     # the words stand inside the white margin, above the marker: they say which edge is up
-    caption = _text(left_mm, top_mm + 2.0, 8, f"{words} (this edge up)")
+    caption = _text(left_mm, top_mm + 6.0, 8, f"{words} (this edge up)")
     return [frame, "0 g", *rectangles, caption]
 
 
 def _scale_bar() -> list[str]:
     left_mm = (PAGE_MM[0] - SCALE_BAR_MM) / 2
-    bar = [_rectangle(left_mm + k * 10, 6.0, 10.0, 2.0) for k in range(0, 10, 2)]
-    outline = f"0.3 w 0 G {_pt(left_mm)} {_pt(6.0)} {_pt(SCALE_BAR_MM)} {_pt(2.0)} re S"
-    return ["0 g", *bar, outline, _text(left_mm + SCALE_BAR_MM + 3, 6.0, 8, "100 mm: measure it")]
+    bar = [_rectangle(left_mm + k * 10, 40.0, 10.0, 2.0) for k in range(0, 10, 2)]
+    outline = f"0.3 w 0 G {_pt(left_mm)} {_pt(40.0)} {_pt(SCALE_BAR_MM)} {_pt(2.0)} re S"
+    return ["0 g", *bar, outline, _text(left_mm + SCALE_BAR_MM + 3, 40.0, 8, "100 mm: measure it")]
 
 
 def _pt(mm: float) -> str:

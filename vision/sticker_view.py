@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -35,13 +36,48 @@ def paint_stickers(
     image_bgr: Image, calibration: Calibration, stickers: Iterable[Sticker], carriage_m: float, family: str = "aruco"
 ) -> Image:
     """A copy of the picture with those stickers on the machine that face the camera; nothing hides them."""
-    out = image_bgr.copy()
-    down = carriage_m * calibration.machine.rail
-    for sticker in stickers:
-        corners = np.array(sticker.corners_m) - (down if sticker.moves else 0.0)
-        if _faces(calibration, corners):
-            _paint(out, calibration, corners, printed(family, sticker.id), family)
-    return out
+    return StickerPainter(calibration, stickers, family).paint(image_bgr, carriage_m)
+
+
+class StickerPainter:
+    """Paints picture after picture of one camera; what does not move is worked out once."""
+
+    def __init__(self, calibration: Calibration, stickers: Iterable[Sticker], family: str = "aruco") -> None:
+        self._calibration, self._stickers, self._family = calibration, tuple(stickers), family
+        self._seen: dict[int, tuple[float, Overlay | None]] = {}
+
+    def paint(self, image_bgr: Image, carriage_m: float) -> Image:
+        """A copy of the picture with the stickers; the carriage is lowered by ``carriage_m``."""
+        out = image_bgr.copy()
+        for sticker in self._stickers:
+            overlay = self._overlay(sticker, carriage_m if sticker.moves else 0.0, out.shape[:2])
+            if overlay is not None:
+                overlay.lay_on(out)
+        return out
+
+    def _overlay(self, sticker: Sticker, moved_m: float, size: tuple[int, int]) -> Overlay | None:
+        known = self._seen.get(sticker.id)
+        if known is not None and known[0] == moved_m:
+            return known[1]
+        corners = np.array(sticker.corners_m) - moved_m * self._calibration.machine.rail
+        overlay = None
+        if _faces(self._calibration, corners):
+            overlay = _seen_print(self._calibration, corners, printed(self._family, sticker.id), self._family, size)
+        self._seen[sticker.id] = (moved_m, overlay)
+        return overlay
+
+
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """One print as the camera sees it: its part of the picture, what share of each pixel it covers, its colour."""
+
+    part: tuple[slice, slice]
+    share: Floats
+    colour: Floats
+
+    def lay_on(self, out: Image) -> None:
+        # the averaged colour is dark where the print covers a part of the pixel only: it stands for that part
+        out[self.part] = np.clip(out[self.part] * (1.0 - self.share) + self.colour, 0, 255).astype(np.uint8)
 
 
 def _faces(calibration: Calibration, corners: Floats) -> bool:
@@ -52,7 +88,9 @@ def _faces(calibration: Calibration, corners: Floats) -> bool:
     return ahead > 0.1 and float(normal @ (calibration.eye - middle)) > 0
 
 
-def _paint(out: Image, calibration: Calibration, corners: Floats, print_bgr: Image, family: str) -> None:
+def _seen_print(
+    calibration: Calibration, corners: Floats, print_bgr: Image, family: str, image_size: tuple[int, int]
+) -> Overlay | None:
     side = print_bgr.shape[0]
     margin = side * QUIET_MODULES / (MODULES[family] + 2 * QUIET_MODULES)
     far = side - margin
@@ -60,10 +98,10 @@ def _paint(out: Image, calibration: Calibration, corners: Floats, print_bgr: Ima
     seen = calibration.project(corners)
     low = np.floor(seen.min(axis=0) - 12).astype(int)
     high = np.ceil(seen.max(axis=0) + 12).astype(int)
-    height, width = out.shape[:2]
+    height, width = image_size
     low, high = np.maximum(low, 0), np.minimum(high, (width, height))
     if np.any(high - low < 4):
-        return
+        return None
     size = (int(high[0] - low[0]) * FINER, int(high[1] - low[1]) * FINER)
     # OpenCV's pixels are centred on whole numbers, the print's on halves
     target = (seen - low + 0.5) * FINER - 0.5
@@ -74,5 +112,4 @@ def _paint(out: Image, calibration: Calibration, corners: Floats, print_bgr: Ima
     shape = (int(high[0] - low[0]), int(high[1] - low[1]))
     share = cv2.resize(cover, shape, interpolation=cv2.INTER_AREA)[:, :, None] / 255.0
     colour = cv2.resize(fine, shape, interpolation=cv2.INTER_AREA)
-    # the averaged colour is dark where the print covers a part of the pixel only: it stands for that part
-    out[part] = np.clip(out[part] * (1.0 - share) + colour, 0, 255).astype(np.uint8)
+    return Overlay(part, np.asarray(share), np.asarray(colour, dtype=np.float64))

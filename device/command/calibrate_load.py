@@ -14,8 +14,9 @@ SPAN_S: Final = 3.0
 SETTLES_S: Final = 1.0
 QUIET_COUNTS: Final = 2000.0
 """Noise (sd) above which something moves or a wire is loose: 0.25 kg on a 500 kg cell (ours)."""
-SLOW_RATE: Final = 0.85
-"""Share of the expected rate of valid readings: 5 % may be bad frames (ours)."""
+SLOW_RATE: Final = 0.55
+"""Share of the expected rate below which the board is strapped for another rate (half at most) or a wire is loose; in
+between the computer is busy, which does the mean no harm (ours)."""
 FEWEST_UNIQUE: Final = 3
 """A live converter's last bits never stand still; a value that repeats is a stuck line."""
 CLEAR_OF_NOISE: Final = 50.0
