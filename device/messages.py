@@ -96,6 +96,10 @@ class CameraStatus:
 Point = tuple[float, float, float]
 
 
+CARRIAGE_CORRECTED = "carriage_corrected_m"
+"""The cue by which a pose says that the carriage's absolute position was off by so much before it."""
+
+
 @dataclass(frozen=True, slots=True)
 class PoseSample:
     """What the cameras say about one moment: vision -> device, one per processed frame.

@@ -246,7 +246,7 @@ MOCK = '[pins]\nfactory = "mock"\n[simulation]\nscenario = "clean"\n'
         ),
         (
             "[faults.knee_lockout_deg]\nrelease = 4",
-            "2: faults.knee_lockout_deg.release = 4: must be above faults.knee_lockout_deg.onset = 5, "
+            "2: faults.knee_lockout_deg.release = 4: must be above faults.knee_lockout_deg.onset = 6.5, "
             "at most 60 (degrees): this fault begins below its onset",
         ),
         ("[faults.hips_forward_m]\nonset = 4", "2: faults.hips_forward_m.onset = 4: allowed 0.005 to 0.3 (metres)"),

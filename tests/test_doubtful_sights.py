@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from seen_machine import landmarks_of, make_machine, seen_from
 from test_plate import TRAVEL_M, drawn
 
-from device.core.posture import NeutralError, PostureState, judge, learn_neutral, reading_errors
-from device.messages import PoseSample
+from device.core.posture import PostureState, judge, learn_neutral, reading_errors
+from device.messages import CARRIAGE_CORRECTED, PoseSample
 from vision.landmarks import LEFT_KNEE, Landmarks
 from vision.lifter import POSE_MEAN, SHAPE_MEAN, LegModel, knee_flexion_deg
 from vision.posture import PostureEstimator
@@ -90,17 +90,20 @@ def test_what_was_learned_at_a_wrong_start_of_the_carriage_is_dropped() -> None:
     assert learned == [*range(1, 13), *range(1, 9)]
 
 
-def test_reps_before_a_jump_of_the_carriage_do_not_enter_the_neutral() -> None:
-    def sample(i: int, carriage_m: float) -> PoseSample:
-        cues = {"lumbar_seen": 10.0 if i < 10 else 1.0, "lumbar_seen_bent": 0.0}
-        return PoseSample(i, i / 15, True, (), (), carriage_m=carriage_m, cues=cues)
+def test_reps_before_a_correction_of_the_carriage_are_moved_to_where_they_were() -> None:
+    def sample(i: int, off_m: float, corrected_m: float) -> PoseSample:
+        true_m = 0.1 + 0.1 * float(np.sin(i / 8))
+        cues = {"lumbar_seen": 100 * true_m, "lumbar_seen_bent": 0.0}
+        cues |= {CARRIAGE_CORRECTED: corrected_m} if corrected_m else {}
+        return PoseSample(i, i / 15, True, (), (), carriage_m=true_m + off_m, cues=cues)
 
-    wrong = [sample(i, 0.30) for i in range(10)]
-    right = [sample(10 + i, 0.1 + 0.1 * np.sin(i / 8)) for i in range(60)]
-    neutral = learn_neutral([*wrong, *right])
-    assert neutral.curves["lumbar_seen"].at(0.1) == pytest.approx(1.0)
-    with pytest.raises(NeutralError, match="10 frames only"):
-        learn_neutral([*right, *[sample(70 + i, 0.45) for i in range(10)]])
+    wrong = [sample(i, 0.2, 0.0) for i in range(40)]
+    better = [sample(40 + i, 0.05, -0.15 if i == 0 else 0.0) for i in range(20)]
+    right = [sample(60 + i, 0.0, -0.05 if i == 0 else 0.0) for i in range(40)]
+    neutral = learn_neutral([*wrong, *better, *right])
+    assert neutral.curves["lumbar_seen"].at(0.15) == pytest.approx(15.0, abs=0.3)
+    assert neutral.curves["lumbar_seen"].spread < 0.2
+    assert (neutral.top_m, neutral.bottom_m) == (pytest.approx(0.0, abs=0.01), pytest.approx(0.2, abs=0.01))
 
 
 @settings(max_examples=20, deadline=None)

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from device.messages import CameraStatus, Measure, PoseSample, Sided
+from device.messages import CARRIAGE_CORRECTED, CameraStatus, Measure, PoseSample, Sided
 from vision.calibration import Calibration
 from vision.cues import camera_cues, uses_mask
 from vision.figure import figure_places
@@ -139,8 +139,8 @@ class PostureEstimator:
         self._look(self._cameras[camera], t_s, image_bgr, landmarks)
         fresh = [c for c in self._cameras if t_s - c.t_s <= FRESH_S and c.condition != "dark"]
         carriage_m, carriage_error_m = self._carriage(fresh)
-        moved = self._cameras[camera].position
-        if moved is not None and abs(moved.corrected_m) > CORRECTED_M:
+        corrected_m = self._correction(self._cameras[camera], fresh)
+        if abs(corrected_m) > CORRECTED_M:
             self._start_anew()  # the shape was learned at carriage positions that were wrong
         seen = [c for c in fresh if c.px is not None]
         if not seen or carriage_m is None:
@@ -158,7 +158,8 @@ class PostureEstimator:
         self._pose, self._joints, self._joints_s = fit.pose, fit.joints, t_s
         self._usual[:2] += SLIDE_SHARE * (fit.pose[:2] - self._usual[:2])
         sample = self._sample(t_s, seen, fit, carriage_m, carriage_error_m)
-        return replace(sample, cues={**sample.cues, "swapped": 1.0}) if swapped else sample
+        odd = ({"swapped": 1.0} if swapped else {}) | ({CARRIAGE_CORRECTED: corrected_m} if corrected_m else {})
+        return replace(sample, cues={**sample.cues, **odd}) if odd else sample
 
     def _start_anew(self) -> None:
         self._shape = ShapeFit(self._fit, len(self._cameras))
@@ -217,6 +218,13 @@ class PostureEstimator:
         weights = [1.0 / p.standard_error_m**2 for p in found]
         mean = sum(w * p.carriage_m for w, p in zip(weights, found, strict=True)) / sum(weights)
         return mean, sum(weights) ** -0.5
+
+    def _correction(self, camera: _Camera, fresh: Sequence[_Camera]) -> float:
+        """By how much this frame of ``camera`` moved the absolute position of the cameras' mean."""
+        if camera.position is None or not camera.position.corrected_m:
+            return 0.0
+        weights = {c.name: 1.0 / c.position.standard_error_m**2 for c in fresh if c.position is not None}
+        return camera.position.corrected_m * weights.get(camera.name, 0.0) / sum(weights.values())
 
     def _sights(self, seen: Sequence[_Camera]) -> Sights:
         px = np.zeros((len(self._cameras), 2, 3, 2))

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from device.core.guest_reference import GuestReference
 from device.core.neutral_curve import DEGREE, Curve, CurveError, fit_curve
-from device.messages import Measure, PoseSample, Sided
+from device.messages import CARRIAGE_CORRECTED, Measure, PoseSample, Sided
 
 PROFILE_VERSION = 1
 SMOOTHING = 0.6
 """Share of the newest frame in the running average of a measure: lags by less than one frame."""
 MIN_FRAMES = 20
 MIN_TRAVEL_M = 0.12
-JUMP_M, FASTEST_M_S = 0.03, 1.2
-"""A carriage that moves farther between two frames did not move: its absolute position was corrected (ours)."""
 READINGS = ("lumbar", "valgus_left", "valgus_right")
 NEUTRAL_DEG = {"lumbar": 0.5, "valgus_left": -1.2, "valgus_right": -1.2}
 """About the middle of what the renderer gives clean reps; assumed, not measured."""
@@ -215,7 +213,7 @@ def _smoothed(state: PostureState, t_s: float, values: Mapping[str, float | None
 
 def learn_neutral(samples: Sequence[PoseSample]) -> NeutralProfile:
     """The neutral from two clean, slow reps. Raises NeutralError with a sentence if they are unusable."""
-    seen = _after_last_jump([s for s in samples if s.person and s.carriage_m is not None])
+    seen = [s for s in _on_one_scale(samples) if s.person and s.carriage_m is not None]
     if len(seen) < MIN_FRAMES:
         raise NeutralError(
             f"you were seen in {len(seen)} frames only, at least {MIN_FRAMES} are needed:"
@@ -240,15 +238,15 @@ def learn_neutral(samples: Sequence[PoseSample]) -> NeutralProfile:
     return NeutralProfile(curves, low, high)
 
 
-def _after_last_jump(samples: list[PoseSample]) -> list[PoseSample]:
-    """Without what was seen before the carriage's absolute position was last corrected."""
-    start = 0
-    for i in range(1, len(samples)):
-        before, after = samples[i - 1], samples[i]
-        moved_m = abs((after.carriage_m or 0.0) - (before.carriage_m or 0.0))
-        if moved_m > JUMP_M + FASTEST_M_S * (after.t_s - before.t_s):
-            start = i
-    return samples[start:]
+def _on_one_scale(samples: Sequence[PoseSample]) -> list[PoseSample]:
+    """With the carriage of earlier samples moved by what later ones found its absolute position to be off by."""
+    out: list[PoseSample] = []
+    corrected_m = 0.0
+    for sample in reversed(samples):
+        carriage_m = None if sample.carriage_m is None else sample.carriage_m + corrected_m
+        out.append(replace(sample, carriage_m=carriage_m) if corrected_m else sample)
+        corrected_m += sample.cues.get(CARRIAGE_CORRECTED, 0.0)
+    return out[::-1]
 
 
 def _learnable(sample: PoseSample) -> dict[str, float]:
