@@ -66,18 +66,19 @@ def _carry_out(turn: Turn, command: Command) -> str | None:
             return "Finish the set first: calibrating needs the machine for itself" if turn.set is not None else None
         case "look":
             return "The cameras belong to the vision process: ask on the channel camera"
-        case "shutdown_demo":
-            if turn.config.simulation.scenario is None:
-                return "Only a demonstration can be ended from outside"
-            turn.actions.append(EndDemo())
-            return None
-        case "restart":
-            if turn.set is not None:
-                return "Somebody is lifting; what was set is taken over after the set"
-            turn.actions.append(EndDemo())
-            return None
+        case "shutdown_demo" | "restart":
+            return _end(turn, command.name)
         case _:
             return f"{command.name} is not for here"
+
+
+def _end(turn: Turn, name: str) -> str | None:
+    if name == "shutdown_demo" and turn.config.simulation.scenario is None:
+        return "Only a demonstration can be ended from outside"
+    if name == "restart" and turn.set is not None:
+        return "Somebody is lifting; what was set is taken over after the set"
+    turn.actions.append(EndDemo())
+    return None
 
 
 def _hand_to_store(turn: Turn, command: Command) -> str | None:
