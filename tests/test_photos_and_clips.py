@@ -13,7 +13,7 @@ from device.command.analysis import Judge
 from device.command.bench_accuracy import CHECKABLE, Conditions, figures, score_all, units_in
 from device.command.truth import Score
 from device.config_file import load
-from vision.calibration import load_calibration
+from vision.calibration_file import load_calibration
 from vision.frames import Frame
 from vision.landmarks import PoseModel
 from vision.model import model_path

@@ -59,7 +59,7 @@ def test_a_state_folder_that_is_a_file(configured: Callable[..., str], tmp_path:
 def test_a_machine_without_any_camera(configured: Callable[..., str]) -> None:
     done = legpress("vision", "--config", configured(""))
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert done.stderr.startswith("legpress: no camera: camera 0: picamera2 cannot be imported")
+    assert done.stderr.startswith("legpress: no camera: camera side: picamera2 cannot be imported")
 
 
 def test_a_camera_clip_that_is_no_video(configured: Callable[..., str], tmp_path: Path) -> None:
