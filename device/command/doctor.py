@@ -66,7 +66,7 @@ def report(findings: Sequence[Finding]) -> str:
     indent = " " * _DETAIL_COLUMN
     lines = []
     for item in findings:
-        head = f"{item.health:<{_PART_COLUMN}}{item.part:<{_DETAIL_COLUMN - _PART_COLUMN}}"
+        head = f"{item.health:<{_PART_COLUMN}}{item.part:<{_DETAIL_COLUMN - _PART_COLUMN - 1}} "
         lines.append(_wrapped(item.detail, head, indent))
         if item.advice:
             lines.append(_wrapped(f"-> {item.advice}", indent, indent))
