@@ -169,7 +169,8 @@ def configuration() -> Target:
 
 
 def calibration() -> Target:
-    from vision.calibration import CalibrationError, load_calibration
+    from vision.calibration import CalibrationError
+    from vision.calibration_file import load_calibration
 
     valid = [path.read_bytes() for path in sorted(SCENARIOS.glob("*/*.calibration.toml"))]
     path = (
@@ -270,7 +271,7 @@ def clips() -> Target:
 
 def landmarks() -> Target:
     from device.config import Paths
-    from vision.calibration import load_calibration
+    from vision.calibration_file import load_calibration
     from vision.clip import ClipReader
     from vision.landmarks import Landmarks, PoseModel
     from vision.model import model_path

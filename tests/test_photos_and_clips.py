@@ -62,7 +62,7 @@ def test_a_man_in_a_photograph_is_measured_and_not_warned(photo: str, true_deg: 
 def test_accuracy_has_not_fallen() -> None:
     """Limits a little below what is reached on these sets (docs/accuracy.md)."""
     assert CLIPS is not None
-    units = [unit for name in SETS for unit in units_in(Path(CLIPS), name)]
+    units = [unit for unit in units_in(Path(CLIPS)) if unit.name.startswith(SETS)]
     assert len(units) == len(SETS)
     scores: dict[str, Score] = {}
     for _, camera, score in score_all(units, load(), Conditions(), jobs=2):
@@ -76,7 +76,7 @@ def test_accuracy_has_not_fallen() -> None:
     assert sum(score.excess_s for score in scores.values()) <= 1.0
     delays_s = sorted(delay_s for score in scores.values() for delay_s in score.delays_s)
     assert delays_s[len(delays_s) // 2] <= 0.20
-    assert delays_s[round(0.9 * len(delays_s))] <= 0.60
+    assert delays_s[round(0.9 * len(delays_s))] <= 0.75
     limits = {
         "side": {"knee_flexion_deg": 3.0, "fault_lumbar_flexion_deg": 8.0, "foot_placement": 0.04},
         "front": {"knee_flexion_deg": 2.5, "fault_valgus_deg": 2.0},
@@ -97,12 +97,12 @@ def test_accuracy_has_not_fallen() -> None:
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
-        ("21_", {"feet_mismatch"}),
+        ("21_feet", {"feet_mismatch"}),
         ("22_", {"feet_mismatch", "heel_lift"}),
         ("23_", {"hips_forward", "back_rounding", "seat_misfit"}),
         ("24_", {"partial_depth"}),
         ("20_", {"fast_drop", "knee_lockout"}),
-        ("12_", set()),
+        ("12_valgus", set()),
     ],
 )
 def test_the_other_faults_are_told_where_they_are_and_nowhere_else(name: str, kinds: set[str]) -> None:
@@ -111,7 +111,7 @@ def test_the_other_faults_are_told_where_they_are_and_nowhere_else(name: str, ki
     from device.command.native_log import native_messages_diverted
 
     config = load()
-    (unit,) = units_in(Path(CLIPS), name)
+    (unit,) = (unit for unit in units_in(Path(CLIPS)) if unit.name.startswith(name))
     (stem,) = unit.stems
     model = model_path(config.paths.model_dir, "full")
     calibration = load_calibration(f"{stem}.calibration.toml")
