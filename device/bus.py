@@ -16,7 +16,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
 import pydantic_core
 import zmq
@@ -39,7 +39,6 @@ from device.messages import (
 log = logging.getLogger(__name__)
 
 Record: TypeAlias = PoseSample | LiveState | PartsReport | RepRecord | SetRecord | AlertRecord | Command | CommandReply
-Item = TypeVar("Item")
 Channel = Literal["pose", "live", "command", "camera"]
 
 _PYDANTIC_CONFIG = "__pydantic_config__"
@@ -302,26 +301,3 @@ def send_command(
     if not isinstance(reply, CommandReply):
         raise BusError(f"the {who} process answered with {type(reply).__name__}, not with a reply")
     return reply
-
-
-class Mailbox(Generic[Item]):
-    """Items from other threads of this process, with a descriptor that a poller can wait on."""
-
-    def __init__(self) -> None:
-        self._items: deque[Item] = deque(maxlen=1000)
-        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-
-    def put(self, item: Item) -> None:
-        self._items.append(item)
-        os.eventfd_write(self.fd, 1)
-
-    def drain(self) -> Iterator[Item]:
-        try:
-            os.eventfd_read(self.fd)
-        except BlockingIOError:
-            return
-        while self._items:
-            yield self._items.popleft()
-
-    def close(self) -> None:
-        os.close(self.fd)

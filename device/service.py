@@ -22,7 +22,7 @@ from pathlib import Path
 import zmq
 
 from device import calibration_store
-from device.bus import CommandServer, Mailbox, Publisher, Subscriber
+from device.bus import CommandServer, Publisher, Subscriber
 from device.buzzer import BuzzerPlayer
 from device.calibration_desk import CalibrationDesk
 from device.config import Config
@@ -34,6 +34,7 @@ from device.errors import RunError, UserError
 from device.heartbeat import Heartbeat
 from device.light import open_light
 from device.load import LoadError
+from device.mailbox import Mailbox
 from device.messages import CommandReply, PartsReport, PoseSample
 from device.pins import Board, MockBoard, open_board, silence_on_exit
 from device.recorder import Recorder, Store

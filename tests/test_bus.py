@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from device.bus import (
     BusError,
     CommandServer,
-    Mailbox,
     MessageError,
     Publisher,
     Subscriber,
@@ -21,6 +20,7 @@ from device.bus import (
     encode,
     send_command,
 )
+from device.mailbox import Mailbox
 from device.messages import CameraStatus, Command, CommandReply, PoseSample, Sided
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.bus import Mailbox, Publisher, Subscriber, send_command
+from device.bus import Publisher, Subscriber, send_command
 from device.command.progress import Progress
 from device.config import Config, Paths
 from device.core.actions import PlaySound, SetLight
 from device.core.events import Event, StoreStatus
+from device.mailbox import Mailbox
 from device.messages import Command, CommandReply, LiveState, PartsReport, PoseSample
 from device.pins import MockBoard
 from device.recorder import NoStore
