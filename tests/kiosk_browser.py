@@ -22,7 +22,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from web_machine import WebMachine
 from web_server import serving
 
-from device.messages import LiveState
+from device.messages import LiveState, PartsReport
 
 needs_browser = [
     pytest.mark.browser,
@@ -111,6 +111,8 @@ class Pages:
     def __init__(self, browser: Any, machine: WebMachine, address: str) -> None:
         self.browser, self.machine, self.address = browser, machine, address
         self._state: LiveState | None = SCENES["idle"]
+        self.report: PartsReport | None = None
+        """Of the sensors, repeated with the state."""
         self._seq = next(STARTS)
         self._telling = threading.Lock()
         self._ending = threading.Event()
@@ -123,6 +125,8 @@ class Pages:
                 if self._state is not None:
                     self._seq += 1
                     self.machine.publish(self._state, self._seq)
+                if self.report is not None:
+                    self.machine.hub.take_report(self.report)
 
     def end(self) -> None:
         self._ending.set()
@@ -227,4 +231,5 @@ def fresh_pages(running: Running) -> Iterator[Pages]:
     yield pages
     pages.end()
     assert pages.complaints() == []
-    assert [url for url in pages.requests() if not url.startswith((running.address, "data:"))] == []
+    own = (running.address, "data:", f"blob:{running.address}")
+    assert [url for url in pages.requests() if not url.startswith(own)] == []

@@ -72,7 +72,7 @@ def take(running: Running, args: argparse.Namespace) -> None:
             kiosk_pictures(pages, args.folder, args.sizes, args.only)
         if args.what != "kiosk":
             write_week(running.machine, NOON)
-            running.machine.hub.take_report(REPORT)
+            pages.report = REPORT
             staff_pictures(pages, args.folder, args.only)
 
 

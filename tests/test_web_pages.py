@@ -29,14 +29,13 @@ AXE = os.environ.get("LEGPRESS_AXE", "")
 def browser_and_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running_browser(tmp_path_factory.mktemp("state")) as running:
         write_week(running.machine, NOON)
-        running.machine.hub.take_report(REPORT)
         yield running
 
 
 @pytest.fixture(name="pages")
 def kiosk(running: Running) -> Iterator[Pages]:
     with fresh_pages(running) as pages:
-        running.machine.hub.take_report(REPORT)
+        pages.report = REPORT
         yield pages
 
 
