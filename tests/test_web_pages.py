@@ -132,7 +132,7 @@ def test_axe_finds_no_serious_barrier_on_any_page(pages: Pages) -> None:
         pages.open(f"/staff{path}")
         pages.settled()
         found += barriers(pages, path)
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def barriers(pages: Pages, where: str) -> list[str]:
