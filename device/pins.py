@@ -53,6 +53,7 @@ class Board:
         gpiozero.Device.pin_factory = factory
         self._errors = (gpiozero.GPIOZeroError, OSError, *backend_errors)
         self._devices: list[Any] = []
+        self._spi_opened = False
         self._outputs: list[OutputPin] = []
 
     def output(self, pin: int, purpose: str) -> OutputPin:
@@ -122,6 +123,7 @@ class Board:
                     pin_factory=self._factory,
                 )
 
+        self._spi_opened = True
         try:
             adc: AnalogInput = self._open(pins.seat_spi_select, "seat converter (MCP3008)", connect)
         except gpiozero.SPISoftwareFallback as error:
@@ -155,9 +157,10 @@ class Board:
         self._outputs.clear()
         while self._devices:
             self._devices.pop().close()
-        # gpiozero's closed SPI buses take its pin lock once more when they are collected; were that to happen while a
-        # later board reserves a pin, the thread would wait for itself for ever
-        gc.collect()
+        if self._spi_opened:
+            # gpiozero's closed SPI buses take its pin lock once more when they are collected; were that to happen
+            # while a later board reserves a pin, the thread would wait for itself for ever
+            gc.collect()
         self._factory.close()
         if gpiozero.Device.pin_factory is self._factory:
             gpiozero.Device.pin_factory = None
