@@ -28,10 +28,11 @@ def test_a_lifter_on_the_seat_is_accepted_and_a_bystander_is_not() -> None:
     assert not sits_on_machine(moved(lifter(), (120.0, -90.0)), SIDE)
 
 
-def test_landmarks_that_are_no_numbers_are_nobody() -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e300])
+def test_landmarks_that_are_no_numbers_are_nobody(value: float) -> None:
     broken = lifter()
     px = broken.px.copy()
-    px[24, 0] = np.nan
+    px[24, 0] = value
     assert not sits_on_machine(Landmarks(px, broken.visibility, broken.world_m), SIDE)
     sample = PostureEstimator([SIDE]).update(0, 1.0, GRAY, Landmarks(px, broken.visibility, broken.world_m))
     assert not sample.person

@@ -26,6 +26,8 @@ HIP_OFF_PAD_M: Final = 0.067
 """... and this far in front of it (mean of the rendered lifters, sd 6 mm)."""
 PLATE_CORNERS: Final = ("plate_top_left", "plate_top_right", "plate_bottom_left", "plate_bottom_right")
 MARGIN_PX: Final = 20
+FARTHEST_PX: Final = 1e5
+"""Landmarks beyond are of nobody: no image is so large, and squares of much more are no longer numbers."""
 SEAT_RADIUS_M: Final = 0.30
 """How far from the calibrated seat the seen hips may be (ours: half a body's width and 10 cm of slide)."""
 
@@ -103,7 +105,7 @@ def sits_on_machine(landmarks: Landmarks, calibration: Calibration) -> bool:
     places = calibration.project(np.array([seat, away]))
     scale_px_per_m = calibration.focal_length_px / float((calibration.R @ seat + calibration.t)[2])
     px = landmarks.px
-    if not np.isfinite(px).all():
+    if not (np.abs(px) <= FARTHEST_PX).all():  # nor is anything that is no number
         return False
     hips = (px[LEFT_HIP] + px[RIGHT_HIP]) / 2
     shoulders = (px[LEFT_SHOULDER] + px[RIGHT_SHOULDER]) / 2
