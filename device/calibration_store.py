@@ -53,7 +53,7 @@ def stored(state_dir: Path) -> Measured:
     path = state_dir / FILE
     try:
         return Measured.model_validate_json(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Measured()
     except (ValidationError, UnicodeDecodeError) as error:
         first = str(error).replace("\n", " ")[:120]

@@ -90,7 +90,7 @@ def versions(state_dir: Path) -> list[Values]:
     path = state_dir / FILE_NAME
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))["versions"]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a file in the folder's place is told by who writes there
         return []
     except OSError as error:
         raise SettingsFileError(f"{path} cannot be read: {error.strerror}") from error
