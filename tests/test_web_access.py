@@ -48,6 +48,8 @@ STAFF_ROUTES = {
     "/staff",
     "/staff/logout",
     "/staff/health",
+    "/staff/health/now",
+    "/staff/health/findings",
     "/staff/machine",
     "/staff/machine/sensors",
     "/staff/sets",
