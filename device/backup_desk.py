@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Literal
 from device.errors import LegpressError
 from device.messages import Command, CommandReply
 from device.recorder import Store
+from device.store import kept_files
 from device.store.backup import back_up, exchange, keep_replaced, stage
 from device.store.backup_list import named
 from device.store.prepare import refuse_newer
@@ -27,6 +29,8 @@ from device.store.prepare import refuse_newer
 log = logging.getLogger(__name__)
 
 Stage = Literal["idle", "backing_up", "checking", "waiting", "replacing", "keeping"]
+WITH_SETTINGS = "settings"
+"""Target of a ``restore`` command that means the settings and calibrations, too."""
 BUSY = "another backup or restore is under way; wait for it to end"
 
 
@@ -38,6 +42,8 @@ class DeskStatus:
     said: str = ""
     """One sentence; empty before anything was done."""
     ok: bool = True
+    restart_needed: bool = False
+    """Settings or calibrations were put back that count from the next start on."""
 
 
 class BackupDesk:
@@ -49,6 +55,7 @@ class BackupDesk:
         self._status = DeskStatus()
         self._staged: Path | None = None
         self._name, self._who = "", "program"
+        self._files: dict[str, bytes] = {}
         self._thread: threading.Thread | None = None
 
     def status(self) -> DeskStatus:
@@ -58,7 +65,7 @@ class BackupDesk:
         """To ``backup`` (make, status) and ``restore`` (a file name); at once, with how it goes as JSON."""
         error = None
         if command.name == "restore":
-            error = self.restore(command.value or "", command.who or "program")
+            error = self.restore(command.value or "", command.who or "program", command.target == WITH_SETTINGS)
         elif command.value == "make":
             error = self.make(command.who or "program")
         return CommandReply(command.id, error is None, error, json.dumps(dataclasses.asdict(self._status)))
@@ -67,12 +74,14 @@ class BackupDesk:
         """Begins a backup; the reason why not, as a sentence."""
         return self._begin("backing_up", lambda: self._make(who))
 
-    def restore(self, name: str, who: str) -> str | None:
-        """Begins to restore the backup with this file name; the reason why not, as a sentence."""
+    def restore(self, name: str, who: str, with_settings: bool = False) -> str | None:
+        """Begins to restore the backup with this file name; the reason why not, as a sentence.
+
+        ``with_settings``: the settings and calibrations in it, too; they count from the services' next start on.
+        """
         if named(self._database, name) is None:
             return f"there is no backup named {name[:80]!r}"
-        self._name, self._who = name, who
-        return self._begin("checking", lambda: self._check(name))
+        return self._begin("checking", lambda: self._check(name, who, with_settings))
 
     def turn(self, resting: bool) -> bool:
         """Hands a checked backup to the writer once nobody lifts; True when it just has (the member has to go)."""
@@ -117,7 +126,7 @@ class BackupDesk:
         def run() -> None:
             try:
                 job()
-            except (LegpressError, OSError) as error:
+            except (LegpressError, OSError, sqlite3.Error) as error:
                 log.warning("%s", error)
                 self._end(str(error), ok=False)
             except BaseException:
@@ -127,23 +136,24 @@ class BackupDesk:
         self._thread = threading.Thread(target=run, name="backup", daemon=True)
         self._thread.start()
 
-    def _end(self, said: str, ok: bool = True) -> None:
-        self._status = DeskStatus("idle", said, ok)
+    def _end(self, said: str, ok: bool = True, restart_needed: bool = False) -> None:
+        self._status = DeskStatus("idle", said, ok, restart_needed)
 
     def _make(self, who: str) -> None:
         made = back_up(self._database)
         self._note("made a backup", made.name, who)
         self._end(f"{made.name} was made, read through and is sound")
 
-    def _check(self, name: str) -> None:
+    def _check(self, name: str, who: str, with_settings: bool) -> None:
         backup = named(self._database, name)
         if backup is None:
             self._end(f"the backup {name} is gone; nothing was changed", ok=False)
             return
         refuse_newer(backup.path)
         staged = stage(backup.path, self._database)
+        files = kept_files.kept_in(backup.path) if with_settings else {}
         with self._lock:
-            self._staged = staged
+            self._staged, self._name, self._who, self._files = staged, name, who, files
             self._status = DeskStatus("waiting")
 
     def _exchanged(self, error: str | None, asides: list[Path | None]) -> None:
@@ -152,22 +162,23 @@ class BackupDesk:
             self._end(f"{self._name} was not restored: {error}", ok=False)
             return
         self._note("restored a backup", self._name, self._who)
-        aside = next((each for each in asides if each is not None), None)
-        if aside is None:
-            self._end(f"{self._name} was restored; there was no database before")
-            return
         self._status = dataclasses.replace(self._status, stage="keeping")
-        self._work(lambda: self._keep(aside))
+        self._work(lambda: self._keep(next((each for each in asides if each is not None), None)))
 
-    def _keep(self, aside: Path) -> None:
-        restored = f"{self._name} was restored"
-        try:
-            kept = keep_replaced(aside, self._database)
-        except (LegpressError, OSError) as error:
-            # damaged, perhaps: that may be why somebody restored
-            self._end(f"{restored}; the database before it is kept as {aside.name}, no backup could be made ({error})")
-            return
-        self._end(f"{restored}; the database before it is kept as {kept.name}: restore that one to undo")
+    def _keep(self, aside: Path | None) -> None:
+        """What was in force before becomes a backup, and only then are its settings written over."""
+        told = [f"{self._name} was restored"]
+        if aside is not None:
+            try:
+                kept = keep_replaced(aside, self._database)
+                told.append(f"the database before it is kept as {kept.name}: restore that one to undo")
+            except LegpressError as error:
+                # damaged, perhaps: that may be why somebody restored
+                told.append(f"the database before it is kept as {aside.name}, for no backup could be made: {error}")
+        if self._files:
+            kept_files.put_back(self._files, self._database.parent)
+            told.append(f"{len(self._files)} files of settings and calibrations count from the next start on")
+        self._end("; ".join(told), restart_needed=bool(self._files))
 
     def _note(self, what: str, of_what: str, who: str) -> None:
         entry = Command("audit", of_what, target=what, who=who)

@@ -31,6 +31,7 @@ STAFF = {
     "member": "/members/4711",
     "data": "/data",
     "audit": "/audit",
+    "backups": "/backups",
 }
 WIDE, PHONE = (1440, 900), (390, 844)
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"

@@ -37,6 +37,7 @@ VOCABULARY = {
 """What vision and web_ui may use of device."""
 READING_THE_STORE = {
     "device.store.backup_list",
+    "device.store.kept_files",
     "device.store.engine",
     "device.store.export",
     "device.store.prepare",

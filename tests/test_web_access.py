@@ -43,6 +43,10 @@ ADMIN_ROUTES = {
     "/staff/settings",
     "/staff/settings/undo",
     "/staff/settings/apply",
+    "/staff/backups",
+    "/staff/backups/now",
+    "/staff/backups/<name>",
+    "/staff/backups/<name>/restore",
 }
 STAFF_ROUTES = {
     "/staff",

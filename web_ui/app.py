@@ -25,6 +25,7 @@ from web_ui.parts import Parts, nothing_to_restart, wall_clock
 from web_ui.problems import ProblemError
 from web_ui.session import CarefulCookies
 from web_ui.staff import staff
+from web_ui.staff_backups import staff_backups
 from web_ui.staff_data import staff_data
 from web_ui.staff_machine import staff_machine
 from web_ui.staff_members import staff_members
@@ -32,7 +33,15 @@ from web_ui.staff_review import staff_review
 from web_ui.staff_settings import staff_settings
 from web_ui.staff_trends import staff_trends
 
-STAFF_VIEWS = (staff_machine, staff_review, staff_members, staff_trends, staff_data, staff_settings)
+STAFF_VIEWS = (
+    staff_machine,
+    staff_review,
+    staff_members,
+    staff_trends,
+    staff_data,
+    staff_backups,
+    staff_settings,
+)
 LARGEST_BODY_BYTES = 16 * 1024
 
 HEADERS = {

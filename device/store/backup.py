@@ -1,7 +1,7 @@
 """Copies of the database: taken while it is in use, proved sound, put back when it is damaged or on demand.
 
-A backup is one file that holds every commit up to its moment. It counts only once it was read through and
-synced; until then it bears another name.
+A backup is one file that holds every commit up to its moment, and the settings and calibrations of then. It counts
+only once it was read through and synced; until then it bears another name.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from device.errors import RunError, UserError
+from device.store import kept_files
 from device.store.backup_list import PREFIX, SUFFIX, backup_folder, backup_time, backups_of
 from device.store.engine import connect_readonly
 
@@ -70,6 +71,7 @@ def back_up(database: Path, to: Path | None = None, why: str = "") -> Path:
         into.parent.mkdir(mode=0o2770, parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)
         _copy(database, partial)
+        kept_files.put_into(partial, kept_files.found_in(database.parent))
         if (fault := fault_of(partial)) is not None:
             raise BackupError(f"{database} is damaged ({fault}); no backup was made of it")
         _sync(partial)
@@ -132,12 +134,15 @@ def stage(backup: Path, database: Path) -> Path:
     fresh = database.with_name(f".{database.name}.restored")
     try:
         shutil.copyfile(backup, fresh)
+        kept_files.take_out(fresh)
         fresh.chmod(0o660)
         _sync(fresh)
         _owned_as_its_folder(fresh)
-    except OSError:
+    except (OSError, sqlite3.Error) as error:
         fresh.unlink(missing_ok=True)
-        raise
+        if isinstance(error, OSError):
+            raise
+        raise RestoreError(f"{backup} cannot be restored: {error}") from error
     return fresh
 
 
