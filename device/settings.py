@@ -78,7 +78,8 @@ def overlaid(config: Config, values: Values) -> Config:
     faults = cross_faults(after)
     if faults:
         raise SettingsError([f"{fault.key} {fault.problem}" for fault in faults])
-    return after
+    # the other sections as they were: which of their keys the file gives decides whether a calibration holds
+    return config.model_copy(update={section: getattr(after, section) for section in SECTIONS})
 
 
 def versions(state_dir: Path) -> list[Values]:

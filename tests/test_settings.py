@@ -9,7 +9,7 @@ import pytest
 from core_story import Story
 from web_machine import WebMachine, form_token, make_open_machine
 
-from device import config_file, settings
+from device import calibration_store, config_file, settings
 from device.config import Config
 from device.config_file import ConfigError
 from device.core.actions import EndDemo, Reply
@@ -38,6 +38,16 @@ def test_a_setting_lies_over_the_file_and_undoing_brings_the_file_back(tmp_path:
     assert settings.undo(tmp_path)
     assert configured(tmp_path).faults.back_rounding_deg.onset == 8.5
     assert not settings.undo(tmp_path)
+
+
+@pytest.mark.parametrize("values", [{}, {ONSET: 10.0}])
+def test_what_was_measured_holds_with_settings_and_without(tmp_path: Path, values: dict[str, float]) -> None:
+    calibration_store.store(tmp_path, "load", {"counts_per_kg": 8000.0, "tare_counts": 5, "made_utc": "2026-11-27"})
+    if values:
+        settings.keep(tmp_path, values)
+    config = configured(tmp_path)
+    assert calibration_store.given_in_file(config, "load") == []
+    assert calibration_store.in_force(config).load.counts_per_kg == 8000.0
 
 
 def test_each_services_user_can_read_the_settings(tmp_path: Path) -> None:
