@@ -110,14 +110,16 @@ def device_service(state: LiveState | None, must_run: bool) -> Iterator[Finding]
         yield Finding("device service", "ok", f"running, {state.phase.replace('_', ' ')}")
 
 
-def form_check(views: Iterable[str]) -> Iterator[Finding]:
-    """What the cameras with these views check together, and what they leave unchecked."""
+def form_check(views: Iterable[str], waiting: bool = False) -> Iterator[Finding]:
+    """What the cameras with these views check together, and what they leave unchecked. ``waiting``: another camera
+    works, and only has to be calibrated."""
     checked = frozenset[str]().union(*(CHECKED_BY.get(view, frozenset()) for view in views))
     unchecked = frozenset[str]().union(*CHECKED_BY.values()) - checked
     told = f"checked: {', '.join(sorted(checked))}"
     if not checked:
-        advice = "add and calibrate a camera"
-        yield Finding("form check", "failed", "no calibrated camera: no posture is judged", advice)
+        detail = "no calibrated camera: no posture is judged"
+        advice = "calibrate a camera" if waiting else "add and calibrate a camera"
+        yield Finding("form check", "degraded" if waiting else "failed", detail, advice)
     elif unchecked:
         cure = "a side camera" if "rounding" in unchecked else "a front camera"
         detail = f"not checked: {', '.join(sorted(unchecked))}; {told}"
@@ -129,7 +131,8 @@ def form_check(views: Iterable[str]) -> Iterator[Finding]:
 def form_check_now(state: LiveState | None) -> Iterator[Finding]:
     """As ``form_check``, of the cameras that are in use now; nothing where the device does not report."""
     if state is not None:
-        yield from form_check(item.view for item in state.cameras if item.condition not in ("lost", "uncalibrated"))
+        views = [item.view for item in state.cameras if item.condition not in ("lost", "uncalibrated")]
+        yield from form_check(views, any(item.condition == "uncalibrated" for item in state.cameras))
 
 
 def parts(report: PartsReport | None) -> Iterator[Finding]:
@@ -153,7 +156,9 @@ def _camera(camera: CameraStatus) -> Finding:
     if camera.condition in _CAMERA:
         what, advice = _CAMERA[camera.condition]
         told = what if camera.condition == "lost" else f"{what}; {figures}"
-        return Finding(part, "failed", told, advice.format(name=camera.name))
+        # a new machine is as it should be before its calibration
+        health: Health = "degraded" if camera.condition == "uncalibrated" else "failed"
+        return Finding(part, health, told, advice.format(name=camera.name))
     if camera.frames_per_s < NEEDED_HZ:
         return Finding(part, "failed", figures, "choose model = 'lite', or only one camera; see the temperature")
     if camera.frames_per_s < GOOD_HZ or camera.age_s > OLDEST_FRAME_S:

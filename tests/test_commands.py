@@ -326,10 +326,13 @@ def test_a_camera_that_cannot_work_fails_the_form_check(tmp_path: Path) -> None:
     assert second.detail == f"{tmp_path / 'no.mp4'}: no such video"
 
 
-def test_simulated_cameras_take_the_scenarios_calibrations(tmp_path: Path) -> None:
+def test_simulated_cameras_are_calibrated_where_the_vision_process_finds_a_calibration(tmp_path: Path) -> None:
     cameras = (Camera(source="scenario"), Camera(name="front", source="scenario"))
     config = config_in(tmp_path, cameras=cameras, simulation=Simulation(scenario="mixed"))
-    *_, form_check = examination.cameras(config)
+    side, front, form_check = examination.cameras(config)
+    assert (side.health, front.health, form_check.health) == ("degraded", "degraded", "degraded")
+    assert form_check.advice == "calibrate a camera"
+    *_, form_check = examination.cameras(load_scenario("mixed").configure(config))
     assert form_check.health == "ok"
 
 

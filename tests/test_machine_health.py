@@ -67,7 +67,7 @@ def test_a_working_camera_is_green_with_its_figures(condition: Any) -> None:
         (camera("dark"), "failed", "sees too little", "uncover its lens, switch the light on"),
         (camera("blurred"), "failed", "sees a blurred picture", "clean its lens"),
         (camera("moved"), "failed", "has moved: recalibrate", "legpress calibrate camera side"),
-        (camera("uncalibrated"), "failed", "is not calibrated", "legpress calibrate camera side"),
+        (camera("uncalibrated"), "degraded", "is not calibrated", "legpress calibrate camera side"),
         (camera("ok", 5.0), "failed", "5.0 frames/s (needed 8)", "choose model = 'lite'"),
         (camera("ok", 10.0), "degraded", "10.0 frames/s", "warnings come late"),
         (camera("ok", 20.0, 0.9), "degraded", "newest 900 ms old", "warnings come late"),

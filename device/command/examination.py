@@ -21,7 +21,6 @@ from device.errors import LegpressError
 from device.installation_health import load_cell, state_folder
 from device.machine_health import Finding
 from device.pins import open_board
-from device.scenario import load_scenario
 from vision import model
 
 MODEL_LOADS_WITHIN_S = 60.0
@@ -113,12 +112,13 @@ def pins(config: Config) -> Iterator[Finding]:
 
 def cameras(config: Config) -> Iterator[Finding]:
     """Each camera's source and calibration, and what all of them together leave unchecked."""
-    views = []
+    views, waiting = [], False
     for camera in config.cameras:
         finding, view = _camera(camera, config)
         views.append(view)
+        waiting = waiting or (finding.health == "degraded" and not view)
         yield finding
-    yield from machine_health.form_check(views)
+    yield from machine_health.form_check(views, waiting)
 
 
 def _camera(camera: Camera, config: Config) -> tuple[Finding, str]:
@@ -127,11 +127,9 @@ def _camera(camera: Camera, config: Config) -> tuple[Finding, str]:
     calibration_file = camera.calibration
     if calibration_file is None and config.calibration_file(camera).exists():
         calibration_file = config.calibration_file(camera)
-    if camera.source == "scenario":
-        calibration_file = calibration_file or _scenario_calibration(camera.name, config.simulation.scenario)
-    elif camera.source == "clip" and (camera.clip is None or not camera.clip.is_file()):
+    if camera.source == "clip" and (camera.clip is None or not camera.clip.is_file()):
         return Finding(part, "failed", f"{camera.clip}: no such video", "set the camera's clip"), ""
-    elif camera.source in ("picamera2", "usb"):
+    if camera.source in ("picamera2", "usb"):
         missing = _not_plugged_in(camera)
         if missing is not None:
             return Finding(part, "failed", *missing), ""
@@ -170,11 +168,6 @@ def _not_plugged_in(camera: Camera) -> tuple[str, str] | None:
         problem, _, advice = str(error).partition("; ")
         return problem, advice or "run make again"
     return None
-
-
-def _scenario_calibration(name: str, scenario: str | None) -> Path | None:
-    found = load_scenario(scenario).cameras if scenario else ()
-    return next((item.calibration for item in found if item.name == name), None)
 
 
 def calibration_age(config: Config) -> Iterator[Finding]:
