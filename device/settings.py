@@ -17,8 +17,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from device.config import Config
-from device.config_checks import cross_faults
-from device.config_faults import schema_faults
+from device.config_checks import cross_faults, threshold_words
+from device.config_faults import allowed_words, schema_faults
 from device.errors import RunError, UserError
 
 FILE_NAME = "settings.json"
@@ -56,6 +56,11 @@ def _leaves(model: BaseModel, path: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{path}.{name}")
         else:
             yield f"{path}.{name}", value
+
+
+def allowed(key: str) -> str:
+    """What may be set for this key, with its unit, in words."""
+    return threshold_words(key) or allowed_words(key)
 
 
 def overlaid(config: Config, values: Values) -> Config:
