@@ -25,7 +25,7 @@ def free_port() -> int:
 @contextmanager
 def serving(state_dir: Path, max_streams: int = 4) -> Iterator[tuple[WebMachine, str]]:
     """A machine and the address it is served at; real time."""
-    machine = make_open_machine(state_dir, max_streams, free_port())
+    machine = make_open_machine(state_dir, max_streams=max_streams, port=free_port())
     server: Any = make_server(machine.config, machine.app)
     thread = threading.Thread(target=server.run, name="waitress", daemon=True)
     thread.start()

@@ -32,6 +32,8 @@ ALIKE_ERROR_DEG: Final = 1.5
 """Of a knee's flexion, the part that no fit sees: the same in every frame (given clips; bent knees err by 1 to 3)."""
 SHAPE_REACH: Final = 4.0
 """No shape is farther from the mean than so many standard deviations."""
+SETTLED_M: Final = 5e-4
+"""A step of the pose below this ends its fit: the next would be smaller by a magnitude (ours)."""
 _POSE_STEP: Final = np.array([1e-4, 1e-4, 2e-4, 2e-4])
 _SHAPE_STEP: Final = 1e-4
 
@@ -106,6 +108,8 @@ class LegFit:
             hessian = jacobian.T @ jacobian + 1e-6 * np.eye(4)
             step = np.linalg.solve(hessian, jacobian.T @ values[0])
             pose = pose - np.clip(step, -0.05, 0.05)
+            if np.abs(step).max() < SETTLED_M:
+                break
         covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
         joints = self.model.joints(shape, pose, carriage)
         return PoseFit(pose, covariance, joints, self._miss(joints, sights))

@@ -65,12 +65,19 @@ def leg_px(landmarks: Landmarks) -> Floats:
     return np.asarray(landmarks.px[LEG_LANDMARKS], dtype=np.float64)
 
 
-def carriage_under_feet_m(model: LegModel, calibration: Calibration, landmarks: Landmarks) -> float | None:
-    """Where the nearer ankle places the carriage, within a decimetre; None from the front, where the plate hides it."""
-    if calibration.view == "front":
-        return None
-    side = 0 if calibration.eye[0] > 0 else 1
-    x_m = float(SHAPE_MEAN[5] * (1 - 2 * side))
-    ankle = calibration.on_plane_x(leg_px(landmarks)[side, 2], x_m) - landmark_bias_m(calibration)[0][side, 2]
-    resting = model.joints(SHAPE_MEAN, POSE_MEAN, np.array(0.0)).ankle[side]
-    return float((resting - ankle) @ model.machine.rail)
+class FeetOnPlate:
+    """Where the nearer ankle places the carriage, within a decimetre."""
+
+    def __init__(self, model: LegModel, calibration: Calibration) -> None:
+        self._calibration, self._rail = calibration, model.machine.rail
+        self._side = 0 if calibration.eye[0] > 0 else 1
+        self._x_m = float(SHAPE_MEAN[5] * (1 - 2 * self._side))
+        resting = model.joints(SHAPE_MEAN, POSE_MEAN, np.array(0.0)).ankle[self._side]
+        self._resting: Floats = resting + landmark_bias_m(calibration)[0][self._side, 2]
+
+    def carriage_m(self, landmarks: Landmarks) -> float | None:
+        """None from the front, where the plate hides the feet."""
+        if self._calibration.view == "front":
+            return None
+        ankle = self._calibration.on_plane_x(leg_px(landmarks)[self._side, 2], self._x_m)
+        return float((self._resting - ankle) @ self._rail)
