@@ -43,8 +43,8 @@ CHECKED_BY: Final[dict[str, frozenset[str]]] = {
     "oblique": frozenset({"lockout", "foot placement"}),
 }
 """What a camera can judge, by its view (measured; docs/accuracy.md)."""
-NO_FAULT: Final = ("nobody_in_view", "camera_preview")
-"""Conditions that limit the form check while nothing is broken."""
+NOT_THE_SERVICES: Final = ("nobody", "camera", "load", "seat", "carriage", "pads")
+"""How the conditions begin that are no fault, or the fault of a part with a row of its own."""
 
 _THROTTLED: Final = {
     0: ("the supply voltage is too low", "use the 27 W supply of the Pi 5 and a short cable"),
@@ -95,7 +95,8 @@ def summary(findings: Iterable[Finding]) -> str:
 
 
 def device_service(state: LiveState | None, must_run: bool) -> Iterator[Finding]:
-    """Whether the device process reports, and what it says is wrong. ``must_run``: its silence is a failure."""
+    """Whether the device process reports, and what it says is wrong besides its parts. ``must_run``: its silence is a
+    failure."""
     if state is None and must_run:
         advice = "see its log (journalctl -u legpress-device -e), or start it: legpress run"
         yield Finding("device service", "failed", "does not report", advice)
@@ -103,7 +104,7 @@ def device_service(state: LiveState | None, must_run: bool) -> Iterator[Finding]
     if state is None:
         yield Finding("device service", "degraded", "not running", "start it: legpress run")
         return
-    wrong = "; ".join(condition.detail for condition in state.conditions if condition.kind not in NO_FAULT)
+    wrong = "; ".join(each.detail for each in state.conditions if not each.kind.startswith(NOT_THE_SERVICES))
     if wrong:
         yield Finding("device service", "degraded", wrong, "as it says")
     else:

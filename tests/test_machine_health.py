@@ -7,7 +7,7 @@ import datetime
 import hashlib
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pin_bench import BenchTime, run
@@ -18,7 +18,7 @@ from device.config import Camera, Config, Paths, Simulation
 from device.core.state import CoreState
 from device.core.step import step
 from device.machine_health import Finding
-from device.messages import CameraStatus, Condition, LiveState, PartsReport
+from device.messages import CameraStatus, Condition, ConditionKind, LiveState, PartsReport
 from device.pins import MockBoard
 from device.scenario import ScenarioClock, load_scenario
 from device.sensor_set import WireTime, open_sensors
@@ -265,15 +265,23 @@ def test_a_device_that_says_nothing_is_a_failure_where_it_must_run() -> None:
     assert only(machine_health.device_service(None, must_run=False)).health == "degraded"
 
 
-def test_nobody_on_the_machine_is_no_fault_of_it() -> None:
+def test_one_fault_is_one_row_and_nobody_on_the_machine_is_none() -> None:
     from dataclasses import replace
 
     nobody = Condition("nobody_in_view", "The camera does not see you", 1.0)
-    broken = Condition("load_failed", "The load cell has failed", 1.0)
-    idle, failing = (replace(live(camera()), conditions=(nobody, *more)) for more in ((), (broken,)))
-    assert only(machine_health.device_service(idle, must_run=True)).health == "ok"
+    load = Condition("load_failed", "The load cell has failed", 1.0)
+    store = Condition("store_failed", "nothing is stored: the disk is full", 1.0)
+    well, failing = (replace(live(camera()), conditions=(nobody, load, *more)) for more in ((), (store,)))
+    assert only(machine_health.device_service(well, must_run=True)).health == "ok"
     finding = only(machine_health.device_service(failing, must_run=True))
-    assert (finding.health, finding.detail) == ("degraded", "The load cell has failed")
+    assert (finding.health, finding.detail) == ("degraded", "nothing is stored: the disk is full")
+
+
+@pytest.mark.parametrize("kind", get_args(ConditionKind))
+def test_every_condition_has_a_row_that_tells_of_it(kind: Any) -> None:
+    """The device service's own, or one of the parts and cameras that report; none is lost between them."""
+    own = not kind.startswith(machine_health.NOT_THE_SERVICES)
+    assert own == (kind in {"vision_lost", "store_failed", "out_of_order"})
 
 
 @pytest.mark.parametrize(
