@@ -39,7 +39,9 @@ AS_SIMULATED = (
 )
 """The guide's lens and measures are a real machine's; the simulated one has its own, which it names at its end."""
 TRIES = 4
-TOO_BUSY = re.compile(r"readings a second, expected|wanders by|let the machine come to rest|does not answer")
+TOO_BUSY = re.compile(
+    r"readings a second, expected|wanders by|let the machine come to rest|gives no picture|does not answer"
+)
 """A computer that runs tests besides is refused a measurement; the installer types the command again, and it goes on
 where it was left."""
 NOT_ON_A_SIMULATED_MACHINE = ("--picture", "sudo ")
@@ -190,6 +192,8 @@ class Installer:
         """What the guide lets the hand do next, in its order."""
         self.given: dict[str, str] = {}
         """What the hand did when it was asked for this."""
+        self.there = ""
+        """What it did last."""
         self.done: list[str] = []
 
     def type(self, command: str, codes: tuple[int, ...] = (0,)) -> str:
@@ -246,9 +250,11 @@ class Installer:
 
         def there() -> bool:
             now = self._reads(part)
-            return now is not None and (before is None or abs(now - before) > 0 or part == "seat")
+            as_before = before is None or part == "seat" or command == self.there
+            return now is not None and (as_before or abs(now - before) > 0)
 
         wait_for(there, STEP_S, lambda: f"{command}: {part} reads {self._reads(part)}, before {before}")
+        self.there = command
 
     def _reads(self, part: str) -> float | None:
         """What the part reads at rest; None while it moves or cannot be read."""
@@ -258,6 +264,11 @@ class Installer:
         if part == "load":
             return round(figures["mean"], -4) if figures["high"] - figures["low"] < 20_000 else None
         return float(figures["reading"]) if figures["spread"] < 0.005 else None
+
+    def tidy(self) -> None:
+        """Takes off what was put on, where the guide says so next."""
+        if self.hand and json.loads(shlex.split(self.hand[0])[1]) == {}:
+            self._put(self.hand.pop(0))
 
     def ask(self, wish: dict[str, Any]) -> dict[str, Any] | None:
         try:
@@ -273,8 +284,10 @@ class Installer:
         wait_for(lambda: self._reads("load") is not None and self._sees(), READY_S, lambda: self._log())
 
     def _sees(self) -> bool:
+        """Both cameras give pictures."""
         try:
-            return send_command(self.folder / "run", Command("look", "scene side"), 2.0, "camera").ok
+            looks = (Command("look", f"scene {name}") for name in ("side", "front"))
+            return all(send_command(self.folder / "run", look, 2.0, "camera").ok for look in looks)
         except BusError:
             return False
 
@@ -307,8 +320,8 @@ def installer(tmp_path: Path) -> Iterator[Installer]:
     walker.close()
 
 
-BUSY = re.compile(r"frames/s \(needed|fetched too late")
-"""What the doctor rightly says of a computer that runs tests besides."""
+BUSY = re.compile(r"frames/s \(needed|fetched too late|gives no picture|No news from the cameras")
+"""What the doctor rightly says of a computer that runs tests besides, and cannot keep up."""
 
 
 def doctor(said: str) -> dict[str, str]:
@@ -334,14 +347,21 @@ def test_the_guide_leads_from_an_uncalibrated_machine_to_one_where_all_is_well(i
             )
             assert (Path(where.stdout.strip()) / "sled45.toml").is_file()
         elif plain == "legpress doctor":
-            if len(examinations) < 1 or command != plain:  # before everything, and at the very end
+            if len(examinations) < 1:  # before everything
                 examinations.append(doctor(installer.type(command, codes=(0, 1))))
+            elif command != plain:  # and at the very end, again where a camera has not come back yet
+                for _ in range(TRIES):
+                    found = doctor(installer.type(command, codes=(0, 1)))
+                    if not found:
+                        break
+                examinations.append(found)
         elif plain not in installer.done:  # the last section repeats what came before, with its file
             installer.type(command)
             installer.done.append(plain)
             installer.settle()
+            installer.tidy()
     assert installer.hand == [], "the guide puts something on that nothing asks for"
     before, after = examinations
-    assert set(before.values()) == {"degraded"}
+    assert set(before.values()) == {"degraded"}, before
     assert set(before) >= {"load cell scale", "camera side", "camera front", "form check"}
     assert after == {}
