@@ -24,9 +24,11 @@ VOCABULARY = {
     "device.config",
     "device.config_file",
     "device.errors",
+    "device.installation_health",
     "device.machine_health",
     "device.heartbeat",
     "device.messages",
+    "device.model_file",
     "device.scenario",
     "device.scenario_clock",
     "device.scenario_faults",
@@ -34,6 +36,8 @@ VOCABULARY = {
 }
 """What vision and web_ui may use of device."""
 READING_THE_STORE = {
+    "device.store.backup_list",
+    "device.store.kept_files",
     "device.store.engine",
     "device.store.export",
     "device.store.prepare",

@@ -43,11 +43,17 @@ ADMIN_ROUTES = {
     "/staff/settings",
     "/staff/settings/undo",
     "/staff/settings/apply",
+    "/staff/backups",
+    "/staff/backups/now",
+    "/staff/backups/<name>",
+    "/staff/backups/<name>/restore",
 }
 STAFF_ROUTES = {
     "/staff",
     "/staff/logout",
     "/staff/health",
+    "/staff/health/now",
+    "/staff/health/findings",
     "/staff/machine",
     "/staff/machine/sensors",
     "/staff/sets",

@@ -11,6 +11,7 @@ from flask import Flask, current_app
 
 from device.config import Config
 from web_ui.credentials import Credentials
+from web_ui.examination import Examination
 from web_ui.guess_limit import GuessLimit
 from web_ui.history import History
 from web_ui.live import LiveHub
@@ -33,6 +34,7 @@ class Parts:
     history: History
     credentials: Credentials
     guesses: GuessLimit
+    examination: Examination
     now_utc: Callable[[], datetime] = wall_clock
     """For "today" on the staff's pages."""
     restart: Callable[[], None] = nothing_to_restart

@@ -131,6 +131,13 @@ class Calibrate:
     request: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class KeepBackup:
+    """Back the database up, restore one, or tell how that goes (``device.backup_desk``), and answer."""
+
+    command: Command
+
+
 Action = (
     PlaySound
     | SetLight
@@ -144,5 +151,6 @@ Action = (
     | Reply
     | Tare
     | Calibrate
+    | KeepBackup
     | EndDemo
 )
