@@ -125,7 +125,10 @@ class LegFit:
         by_pose = (flexion[9:] - flexion[0]) / _POSE_STEP[:, None]
         variance = np.einsum("is,ij,js->s", by_shape, shape_covariance, by_shape)
         variance = variance + np.einsum("is,ij,js->s", by_pose, fit.covariance, by_pose)
-        return cast(Floats, np.sqrt(np.maximum(variance, 0.0) + ALIKE_ERROR_DEG**2))
+        linear = np.sqrt(np.maximum(variance, 0.0) + ALIKE_ERROR_DEG**2)
+        # The leg's length goes with the square of the flexion: near straight the tangent promises too much error.
+        bent = np.maximum(flexion[0], linear / 2)
+        return cast(Floats, np.sqrt(bent**2 + 2 * bent * linear) - bent)
 
     def _miss(self, joints: Joints, sights: Sights) -> Floats:
         """(2,) see ``PoseFit.miss``; what no camera sees does not count."""
@@ -173,6 +176,11 @@ class ShapeFit:
             self._rested += 1
             before = carriage_m if self._top_m is None else self._top_m
             self._top_m = before + (carriage_m - before) / self._rested
+
+    def shift(self, by_m: float) -> None:
+        """Every carriage position so far was off by this much."""
+        self._carriage += by_m
+        self._top_m = None if self._top_m is None else self._top_m + by_m
 
     def refine(self, bias_m: Floats, slope_m: Floats) -> None:
         """One Gauss-Newton step over the shape and every station's pose (poses eliminated by Schur complement)."""

@@ -145,6 +145,8 @@ class PostureEstimator:
         corrected_m = self._correction(self._cameras[camera], fresh)
         if abs(corrected_m) > CORRECTED_M:
             self._start_anew()  # the shape was learned at carriage positions that were wrong
+        elif corrected_m:
+            self._shape.shift(corrected_m)
         seen = [c for c in fresh if c.px is not None]
         if not seen or carriage_m is None:
             if t_s - self._last_person_s > FORGET_AFTER_S:

@@ -2,7 +2,7 @@
 
 MediaPipe's landmarks lie off the joints by centimetres, the same way for everybody seen from the same
 side. ``landmark_model.json`` holds that offset and its spread by view, by nearer or farther leg and by
-joint: means over rendered clips with known joints, worked out by hand so far (docs/accuracy.md).
+joint, learned on rendered clips with known joints (``vision/training/landmark_fit.py``).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from vision.person import seat_m
 
 Floats = NDArray[np.float64]
 
+LEARNED_FILE: Final = Path(__file__).parent / "landmark_model.json"
 LEG_LANDMARKS: Final = np.array([[LEFT_HIP, LEFT_KNEE, LEFT_ANKLE], [RIGHT_HIP, RIGHT_KNEE, RIGHT_ANKLE]])
 """(2 sides, 3 joints)"""
 JOINTS: Final = ("hip", "knee", "ankle")
@@ -30,7 +31,7 @@ JOINTS: Final = ("hip", "knee", "ankle")
 
 @cache
 def _learned() -> dict[str, Any]:
-    return cast(dict[str, Any], json.loads((Path(__file__).parent / "landmark_model.json").read_text("utf-8")))
+    return cast(dict[str, Any], json.loads(LEARNED_FILE.read_text("utf-8")))
 
 
 def _legs(calibration: Calibration) -> tuple[dict[str, Any], dict[str, Any]]:
