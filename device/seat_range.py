@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import replace
 from statistics import median_low
+from typing import Literal
 
 from device.config import Machine, Seat
 from device.messages import PartReport, SeatSample
@@ -50,10 +52,10 @@ class RangeSeat:
         place_m = sign * (measured.distance_m - self._config.tof_first_m)
         notches = self._machine.seat_notches_m
         if not notches:
-            return SeatSample(now_s, None, None, "uncalibrated")
+            return SeatSample(now_s, None, None, "uncalibrated", distance_m=measured.distance_m)
         if not notches[0] - BEYOND_M <= place_m <= notches[-1] + BEYOND_M:
             self._log.refused(now_s, "out_of_place")
-            return self._missing(now_s)
+            return self._missing(now_s, measured.distance_m)
         self._last_valid_s = now_s
         self._recent.append(place_m)
         sample = self._place.sample(now_s, median_low(self._recent))
@@ -61,16 +63,18 @@ class RangeSeat:
             self._log.refused(now_s, "jump")
         else:
             self._log.took(now_s, 1000.0 * measured.distance_m)
-        return sample
+        return replace(sample, distance_m=measured.distance_m)
 
     def reports(self, now_s: float) -> tuple[PartReport, ...]:
         return (self._log.report(now_s),)
 
-    def _missing(self, now_s: float) -> SeatSample | None:
+    def _missing(self, now_s: float, distance_m: float | None = None) -> SeatSample | None:
         assert self._last_valid_s is not None
         silent_s = now_s - self._last_valid_s
-        if silent_s <= STALE_AFTER_S or now_s - self._last_report_s < PERIOD_S:
+        # a distance out of place comes once a measurement: a calibration wants each of them
+        if silent_s <= STALE_AFTER_S or (distance_m is None and now_s - self._last_report_s < PERIOD_S):
             return None
         self._last_report_s = now_s
         self._recent.clear()
-        return SeatSample(now_s, None, None, "failed" if silent_s > FAILED_AFTER_S else "stale")
+        quality: Literal["failed", "stale"] = "failed" if silent_s > FAILED_AFTER_S else "stale"
+        return SeatSample(now_s, None, None, quality, distance_m=distance_m)

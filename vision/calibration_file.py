@@ -137,12 +137,20 @@ class Reader:
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file. Raises CalibrationError, one line."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_text(encoding="utf-8"), path)
     except OSError as problem:
         raise CalibrationError(f"{path}: cannot be read: {problem.strerror or problem}") from problem
+    except UnicodeDecodeError as problem:
+        raise CalibrationError(f"{path}: not valid TOML: {problem}") from problem
+
+
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    """The tables of a text that came from ``path``. Raises CalibrationError, one line."""
+    try:
+        return tomllib.loads(text)
     except RecursionError:
         raise CalibrationError(f"{path}: nested too deeply to be a calibration") from None
-    except ValueError as problem:  # no TOML, no UTF-8, or a number of thousands of digits
+    except ValueError as problem:  # no TOML, or a number of thousands of digits
         raise CalibrationError(f"{path}: not valid TOML: {problem}") from problem
 
 

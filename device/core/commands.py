@@ -41,7 +41,8 @@ def obey(turn: Turn, command: Command) -> None:
     error = _carry_out(turn, command)
     turn.published = replace(turn.published, stale=True)
     if error is None and command.name == "calibrate":
-        turn.actions.append(Calibrate(command.id, command.value))  # answered by the shell, with what it measured
+        # answered by the shell, with what it measured
+        turn.actions.append(Calibrate(command.id, command.value, only_show=command.target == "show"))
     elif command.id:
         turn.actions.append(Reply(command.id, error is None, error))
 
@@ -63,7 +64,8 @@ def _carry_out(turn: Turn, command: Command) -> str | None:
         case "tare":
             return _tare(turn)
         case "calibrate":
-            return "Finish the set first: calibrating needs the machine for itself" if turn.set is not None else None
+            busy = turn.set is not None and command.target != "show"  # what holds now may be looked at any time
+            return "Finish the set first: calibrating needs the machine for itself" if busy else None
         case "look":
             return "The cameras belong to the vision process: ask on the channel camera"
         case "shutdown_demo" | "restart":
