@@ -63,9 +63,11 @@ class SensorCalibration:
         if step.asks_kg:
             self.steps.check_kg(step, float("nan") if kg is None else kg)
         measured = self._ask({"part": self.part, "do": "measure", "span_s": self.steps.span_s})
-        for line in self.steps.describe(step, measured):
+        described = self.steps.describe(step, measured)
+        for line in described:
             tell(line)
-        self._progress.keep(**{step.key: self.steps.believed(step, measured, kg if step.asks_kg else None)})
+        kept = self.steps.believed(step, measured, kg if step.asks_kg else None)
+        self._progress.keep(**{step.key: kept | {"told": described}})
 
     def result(self) -> Result:
         """What all steps come to. Raises Refused; what contradicts itself is forgotten."""

@@ -175,6 +175,8 @@ def fit_stickers(
     before: Calibration | None,
 ) -> Fit:
     """Raises CalibrationError, of which MisfitError tells where it misses."""
+    if not profile.stickers:
+        raise CalibrationError("this description of the machine names no stickers: choose a profile that does")
     made, pose = from_stickers(profile, seen, size_px, lens.focal_length_px(size_px[0]), family)
     return Fit(_dated(made, scene), pose, before)
 
