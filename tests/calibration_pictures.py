@@ -17,6 +17,7 @@ from vision.clip import ClipReader
 from vision.frames import Frame, Image
 from vision.machine_profile import load_profile
 from vision.sticker_view import paint_stickers
+from web_ui.camera_looks import CameraLooks
 
 SCENARIOS = Path(__file__).parent.parent / "device" / "simulation" / "scenarios"
 SLED = load_profile("sled45")
@@ -59,6 +60,10 @@ class Cameras:
 
     def _reload(self) -> None:
         self.reloads += 1
+
+    @property
+    def looks(self) -> CameraLooks:
+        return CameraLooks(self.answer)
 
     def answer(self, command: Command) -> CommandReply:
         error, data = answered(self.desk, command.value, self.clock())

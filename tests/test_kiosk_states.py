@@ -74,7 +74,7 @@ def test_whoever_stands_before_the_machine_reads_that_staff_look_through_the_cam
         pages.say(SCENES["camera_preview"])
         chips = "[...document.querySelectorAll('#conditions li')]"
         shown = f"{chips}.filter((e) => e.offsetParent).map((e) => e.textContent)"
-        assert pages.script(f"return {shown}")[0] == words
+        assert (pages.script(f"return {shown}")[0], pages.text("kicker")) == (words, words)
         pages.say(SCENES["idle"])
         assert pages.script(f"return {shown}") == []
     pages.script("localStorage.clear()")

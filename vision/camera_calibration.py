@@ -150,7 +150,8 @@ def _refuse(pose: CameraPose, limit_px: float) -> None:
     if pose.eye_error_m > EYE_LIMIT_M or pose.turn_error_deg > TURN_LIMIT_DEG:
         raise MisfitError(
             f"the camera's place is known to {100 * pose.eye_error_m:.0f} cm and {pose.turn_error_deg:.1f} deg only, "
-            f"allowed {100 * EYE_LIMIT_M:.0f} cm and {TURN_LIMIT_DEG:g} deg: use points that lie farther apart",
+            f"allowed {100 * EYE_LIMIT_M:.0f} cm and {TURN_LIMIT_DEG:g} deg: place the points more exactly, and use "
+            "more that lie farther apart",
             pose.misses,
         )
 

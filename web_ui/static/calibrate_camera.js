@@ -188,17 +188,24 @@ async function findStickers() {
   looked = LOOKS;
 }
 
+// the machine as it was calibrated before knows no stickers; its model does
+function chooseProfileOfSameKind() {
+  const { kind } = $("machine").selectedOptions[0].dataset;
+  const names = [...$("machine").options].map((each) => each.value);
+  $("machine").value = names.includes(kind) ? kind : "sled45";
+}
+
 function goBy(way) {
   ways.points = way === "points";
   ways.stickers = !ways.points;
   $("by-points").setAttribute("aria-pressed", String(ways.points));
   $("by-stickers").setAttribute("aria-pressed", String(ways.stickers));
   $("points-way").hidden = !ways.points;
+  $("current").hidden = !ways.points;
   $("stickers-way").hidden = ways.points;
   picker.quads = {};
   picker.expected = {};
-  // the machine as it was calibrated before knows no stickers
-  if (ways.stickers && $("machine").value === "current") $("machine").selectedIndex = 1;
+  if (ways.stickers && $("machine").value === "current") chooseProfileOfSameKind();
   looked = 0;
   forgetFit();
   enablePicking();

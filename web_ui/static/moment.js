@@ -108,8 +108,12 @@ function ofPhase(state, words) {
     case "rest": {
       return { mood: "info", icon: "rest", kicker: words.ui("rest_of_set", { n: state.set?.number ?? 1 }), headline: advice[0] ?? words.ui("rest_headline") };
     }
-    default:
-      return { mood: "calm", icon: "hint", kicker: words.ui("welcome"), headline: words.ui("choose_goal") };
+    default: {
+      // whoever walks up reads first that somebody sees them
+      const looking = state.conditions.find((each) => each.kind === "camera_preview");
+      const kicker = looking ? words.condition(looking) : words.ui("welcome");
+      return { mood: "calm", icon: "hint", kicker, headline: words.ui("choose_goal") };
+    }
   }
 }
 

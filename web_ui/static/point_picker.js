@@ -1,7 +1,7 @@
 // Named points on a picture: clicked, dragged, nudged by keys, under a magnifier. Knows nothing of what they are for.
 
 const SVG = "http://www.w3.org/2000/svg";
-const REACH = 16; // css px within which a point is taken hold of, a fingertip's half
+const REACH = 16; // css px within which a point is taken hold of: half a fingertip
 const ZOOM = 4;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -84,7 +84,8 @@ export class PointPicker {
   }
 
   near(x, y) {
-    const reach = REACH / this.scale;
+    // a point that is still to be placed may lie beside one that is
+    const reach = (this.current in this.points ? REACH : REACH / 2) / this.scale;
     const far = (name) => Math.hypot(this.points[name][0] - x, this.points[name][1] - y);
     const found = Object.keys(this.points).filter((name) => far(name) <= reach);
     return found.sort((a, b) => far(a) - far(b))[0];
