@@ -78,7 +78,8 @@ def overlaid(config: Config, values: Values) -> Config:
     faults = cross_faults(after)
     if faults:
         raise SettingsError([f"{fault.key} {fault.problem}" for fault in faults])
-    return after
+    # the other sections as they were: what the file leaves out there is still left out, for a calibration to fill in
+    return config.model_copy(update={section: getattr(after, section) for section in SECTIONS})
 
 
 def versions(state_dir: Path) -> list[Values]:

@@ -105,6 +105,7 @@ def test_a_calibration_file_reads_back_as_it_was_written(tmp_path: Path) -> None
     back = load_calibration(tmp_path / "side.toml")
     assert difference(back, made)[0] < 0.002
     assert (back.made_utc, back.view) == (made.made_utc, made.view)
+    assert back.reprojection_error_px == pytest.approx(made.reprojection_error_px, abs=0.001)
     assert back.carriage_sticker is not None and made.carriage_sticker is not None
     assert back.carriage_sticker.id == made.carriage_sticker.id
     for read, written in zip(back.carriage_sticker.corners_m, made.carriage_sticker.corners_m, strict=True):

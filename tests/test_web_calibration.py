@@ -129,7 +129,7 @@ def test_an_admin_calibrates_the_load_step_by_step_and_takes_it_back(machine: We
     assert (audited(machine)[0][1] or "").startswith("Check: 100 kg read as 100.0")
     page = plain(send(admin, "load/undo").text)
     assert calibration_store.stored(machine.config.paths.state_dir).load is None
-    assert "Load not calibrated here" in page
+    assert "Load not calibrated In force not calibrated" in page
     assert audited(machine)[1] == ("took back the calibration of the load", "")
 
 

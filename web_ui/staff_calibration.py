@@ -62,12 +62,21 @@ def _sensor_row(part: Part) -> dict[str, Any]:
     why_not = shown["unneeded"] or shown["fixed"]
     named = sensor_calibration.STEPS[part].named
     return row | {
-        "figures": shown["unneeded"] or named(shown["now"]),
+        "figures": "what the configuration file says" if shown["fixed"] else named(shown["now"]),
+        "state": _state(shown),
         "made_utc": None if shown["now"] is None else shown["now"]["made_utc"],
         "why_not": why_not,
         "before": named(shown["before"]),
         "undoable": why_not is None and (shown["now"] is not None or shown["before"] is not None),
     }
+
+
+def _state(shown: dict[str, Any]) -> str:
+    if shown["unneeded"] is not None:
+        return "not needed"
+    if shown["fixed"] is not None:
+        return "from the file"
+    return "not calibrated" if shown["now"] is None else "calibrated"
 
 
 def _camera_rows() -> list[dict[str, Any]]:
