@@ -108,7 +108,8 @@ class CalibrationDesk:
             return "this machine has no load cell (load.converter = none)" if none else None
         sensors = self._config.seat.sensors
         if "pot" in sensors or "tof" in sensors:
-            return None
+            one = len(self._config.machine.seat_notches_m) < 2
+            return "machine.seat_notches_m names one notch only: there is nothing to calibrate" if one else None
         if "switches" in sensors:
             return "notch switches need no calibration: each tells its own notch"
         return "this machine has no seat sensor (seat.sensors names none)"

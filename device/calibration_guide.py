@@ -158,5 +158,11 @@ class Progress:
             raise UserError(f"{self._path} cannot be written: {error.strerror}; run as the user of legpress") from error
 
     def forget(self) -> None:
+        """Raises UserError where the file cannot be removed."""
         self.values.clear()
-        self._path.unlink(missing_ok=True)
+        try:
+            self._path.unlink(missing_ok=True)
+        except NotADirectoryError:
+            return  # a file in the folder's place is told by who writes there
+        except OSError as error:
+            raise UserError(f"{self._path} cannot be removed: {error.strerror}; run as the user of legpress") from error

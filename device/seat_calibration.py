@@ -45,8 +45,6 @@ class SeatSteps(Steps):
     @property
     def steps(self) -> tuple[Step, ...]:
         count = len(self.setup["notches_m"])
-        if count < 2:
-            raise Refused("machine.seat_notches_m names one notch only: there is nothing to calibrate")
         visited = range(1, count + 1) if self._has("pot") else (1, count)
         return tuple(
             Step(f"notch {number}", f"Put the seat into notch {number} of {count}, until its pin falls in.")

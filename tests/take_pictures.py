@@ -65,6 +65,7 @@ def staff_pictures(pages: Pages, folder: Path, only: str) -> None:
                 pages.settled()
                 if page == "calibrate-camera":
                     click_points(pages)
+                    pages.script("scrollTo(0, 0)")
                 save(pages, folder / f"staff-{page}-{name}.png")
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from calibration_pictures import SLED, Cameras, sled_points, stickered, true_camera
 from flask.testing import FlaskClient
+from kiosk_scenes import IDLE, LIFTING
 from web_machine import WebMachine, answers_of, form_token, make_open_machine
 
 from device import calibration_store
@@ -245,6 +246,8 @@ def test_nobodys_set_is_disturbed(machine: WebMachine, readings: Readings) -> No
         ("load/measure", {"step": "empty"}),
         ("load/undo", {}),
         ("camera/side/undo", {}),
+        ("camera/side/preview", {}),
+        ("camera/side/stickers", {"family": "aruco"}),
         ("camera/side/fit", {"wish": "{}"}),
         ("camera/side/keep", {"fit": "01234567"}),
     ):
@@ -363,6 +366,30 @@ def test_the_picture_is_shown_after_its_announcement_while_it_lasts_and_kept_now
     assert ask(admin, "hide").status_code == 200
     assert admin.get(picture).status_code == 409
     assert sorted(tmp_path.rglob("*")) == files
+
+
+def test_nobody_who_lifts_is_looked_at(seen: tuple[WebMachine, Cameras]) -> None:
+    machine, cameras = seen
+    admin = machine.admin()
+    machine.publish(IDLE)
+    ask(admin, "preview")
+    machine.clock.now_s += 2.0
+    assert admin.get("/staff/calibration/camera/side/picture").status_code == 200
+    machine.publish(LIFTING, seq=2)
+    answer = admin.get("/staff/calibration/camera/side/picture")
+    assert (answer.status_code, answer.json["detail"]) == (
+        409,
+        "somebody lifts now: the picture is hidden; show it again after the set",
+    )
+    assert not cameras.desk.previewing("side", machine.clock())
+
+
+def test_a_folder_that_cannot_be_written_is_told(machine: WebMachine, readings: Readings) -> None:
+    (machine.config.paths.state_dir / "calibrate-load.json").mkdir()
+    readings.weigh(0.0)
+    answer = send(machine.admin(), "load/measure", step="empty")
+    assert answer.status_code == 409
+    assert "calibrate-load.json cannot be removed: " in plain(answer.text)
 
 
 def test_points_are_fitted_and_what_was_shown_is_put_in_force_and_taken_back(

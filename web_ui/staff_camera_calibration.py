@@ -27,6 +27,7 @@ from web_ui.staff_calibration import known_camera, refuse_in_a_set
 
 FIT_ID = re.compile(r"[0-9a-f]{8}")
 FAMILY = re.compile(r"[a-z]{1,20}")
+LIFTING = ("lifting", "enrolment")
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 staff_camera_calibration = Blueprint(
@@ -54,6 +55,11 @@ def for_script(view: Callable[[str], Response]) -> Callable[[str], Response]:
     return answered
 
 
+def _somebody_lifts() -> bool:
+    latest = parts().hub.latest()
+    return latest is not None and latest.state.phase in LIFTING
+
+
 def _answer(found: dict[str, Any]) -> Response:
     response = jsonify(found)
     response.headers.update(NOT_KEPT)
@@ -79,7 +85,8 @@ def page(name: str) -> tuple[str, int]:
 @allow(Permission.ADMIN)
 @for_script
 def preview(name: str) -> Response:
-    """Begin to look through the camera: announced at the machine, over by itself."""
+    """Begin to look through the camera: announced at the machine, over by itself; not at somebody who lifts."""
+    refuse_in_a_set()
     record("looked through a camera", name)
     return _answer(parts().looks.ask(f"preview {name}"))
 
@@ -96,7 +103,13 @@ def hide(name: str) -> Response:
 @allow(Permission.ADMIN)
 @for_script
 def picture(name: str) -> Response:
-    """The newest picture while a preview lasts; 204 while it is only being announced. Nothing of it is kept."""
+    """The newest picture while a preview lasts; 204 while it is only being announced. Nothing of it is kept.
+
+    Once somebody lifts, it is over.
+    """
+    if _somebody_lifts():
+        parts().looks.ask(f"hide {name}")
+        raise Refused("somebody lifts now: the picture is hidden; show it again after the set")
     found = parts().looks.ask(f"picture {name}")
     headers = {**NOT_KEPT, "X-Preview-Left": str(found["left_s"])}
     if found["jpeg"] is None:
@@ -109,6 +122,7 @@ def picture(name: str) -> Response:
 @for_script
 def stickers(name: str) -> Response:
     """One look at the stickers; the vision process remembers the last ones for the fit."""
+    refuse_in_a_set()
     family = request.form.get("family", "")
     if FAMILY.fullmatch(family) is None:
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"family is {family[:20]!r}; allowed: aruco, apriltag")

@@ -10,6 +10,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from device.calibration_guide import Part, Refused
+from device.errors import UserError
 from device.load_calibration import HEAVIEST_KG, LIGHTEST_KG
 from device.sensor_calibration import SensorCalibration
 from web_ui.access import Permission, allow
@@ -20,6 +21,8 @@ from web_ui.staff_actions import check_form, record
 from web_ui.staff_calibration import ask_sensors, refuse_in_a_set
 
 LONGEST_DETAIL = 400
+REFUSALS = (Refused, UserError)
+"""What cannot be right, and a folder that this user may not write: both are told on the page."""
 
 staff_sensor_calibration = Blueprint("staff_sensor_calibration", __name__, url_prefix="/staff/calibration")
 staff_sensor_calibration.context_processor(staff_context)
@@ -41,7 +44,7 @@ def _page(part: Part, refusal: str | None = None, told: list[str] | None = None)
         calibration = _begun(part)
         if calibration.steps.next_step() is None:
             result = calibration.result()
-    except Refused as error:
+    except REFUSALS as error:
         refusal = refusal or str(error)
     page = render_template(
         "staff/calibrate_sensor.html",
@@ -92,7 +95,7 @@ def measure(part: Part) -> BaseResponse | tuple[str, int]:
             refuse_in_a_set()
             sleep(calibration.steps.settles_s + calibration.steps.span_s)
             calibration.take(step, kg, told.append)
-    except Refused as refusal:
+    except REFUSALS as refusal:
         return _page(part, str(refusal), told)
     finally:
         _measuring.release()
@@ -106,7 +109,7 @@ def again(part: Part) -> BaseResponse | tuple[str, int]:
     check_form()
     try:
         _begun(part, again=True)
-    except Refused as refusal:
+    except REFUSALS as refusal:
         return _page(part, str(refusal))
     return redirect(url_for(".page", part=part), HTTPStatus.SEE_OTHER.value)
 
@@ -125,6 +128,6 @@ def accept(part: Part) -> BaseResponse | tuple[str, int]:
         # before it is in force: the device starts anew with it, and takes nothing down for a moment
         record(f"calibrated the {part}", " ".join(result.told)[:LONGEST_DETAIL])
         calibration.accept(result)
-    except Refused as refusal:
+    except REFUSALS as refusal:
         return _page(part, str(refusal))
     return redirect(url_for("staff_calibration.page"), HTTPStatus.SEE_OTHER.value)
