@@ -12,8 +12,9 @@ from device.calibration_guide import answer_of
 from device.messages import Command, CommandReply
 from web_ui.problems import ProblemError
 
-AT_ONCE: Final = 3
-"""Requests that may wait for the vision process at one time: of sixteen threads (web.threads) the others stay free."""
+AT_ONCE: Final = 2
+"""Requests that may wait for the vision process at one time: of the pages' threads (web.threads, 4 at least) the others
+stay free."""
 
 
 def no_cameras(_command: Command) -> CommandReply:
