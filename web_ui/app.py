@@ -91,10 +91,8 @@ def create_app(
     history = History(database_path(state_dir))
     parts.install(
         app,
-        Parts(
-            config, hub, history, credentials, guesses or GuessLimit(), now_utc, looks or CameraLooks(), restart
-        ),
-    )  # fmt: skip
+        Parts(config, hub, history, credentials, guesses or GuessLimit(), now_utc, looks or CameraLooks(), restart),
+    )
     staff_words.install(app)
     problems.install(app)
     rate_limit.install(app, rate_clock)

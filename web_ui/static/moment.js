@@ -108,12 +108,8 @@ function ofPhase(state, words) {
     case "rest": {
       return { mood: "info", icon: "rest", kicker: words.ui("rest_of_set", { n: state.set?.number ?? 1 }), headline: advice[0] ?? words.ui("rest_headline") };
     }
-    default: {
-      // whoever walks up reads first that somebody sees them
-      const looking = state.conditions.find((each) => each.kind === "camera_preview");
-      const kicker = looking ? words.condition(looking) : words.ui("welcome");
-      return { mood: "calm", icon: "hint", kicker, headline: words.ui("choose_goal") };
-    }
+    default:
+      return { mood: "calm", icon: "hint", kicker: words.ui("welcome"), headline: words.ui("choose_goal") };
   }
 }
 
@@ -123,6 +119,12 @@ function isOff(state) {
   return state.conditions.some((each) => CAUSES.includes(each.kind) && each.kind !== "nobody_in_view");
 }
 
+// whoever is at the machine reads first that somebody sees them; a warning alone is more urgent
+function told(moment, state, words) {
+  const looking = state.conditions.find((each) => each.kind === "camera_preview");
+  return looking ? { ...moment, kicker: words.condition(looking) } : moment;
+}
+
 // state: a LiveState, or null when nothing came for two seconds
 export function momentOf(state, words) {
   const plain = { way: "none", spoken: "", kicker: "" };
@@ -130,7 +132,8 @@ export function momentOf(state, words) {
     return { ...plain, mood: "off", icon: "off", kicker: words.ui("form_check_off"), headline: words.ui("display_lost") };
   }
   if (state.phase === "out_of_order") {
-    return { ...plain, mood: "off", icon: "tool", kicker: words.ui("out_of_order"), headline: words.ui("out_of_order_note") };
+    const out = { mood: "off", icon: "tool", kicker: words.ui("out_of_order"), headline: words.ui("out_of_order_note") };
+    return told({ ...plain, ...out }, state, words);
   }
   if (state.warning !== null) return ofWarning(state, words);
   if (state.confirmation !== null) {
@@ -138,6 +141,5 @@ export function momentOf(state, words) {
     const headline = second ? capital(second) : first;
     return { ...plain, mood: "confirmed", icon: "check", kicker: second ? first : "", headline };
   }
-  if (isOff(state)) return { ...plain, ...ofFormCheckOff(state, words) };
-  return { ...plain, ...ofPhase(state, words) };
+  return told({ ...plain, ...(isOff(state) ? ofFormCheckOff(state, words) : ofPhase(state, words)) }, state, words);
 }
