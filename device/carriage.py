@@ -11,17 +11,13 @@ from typing import Final
 from device.config import Carriage
 from device.messages import CarriageSample, PartReport
 from device.quadrature import QuadratureCounter
-from device.range_part import TROUBLES as RANGE_TROUBLES
+from device.range_part import RangePart
 from device.sensor_report import ReadingLog, Trouble
-from device.vl53l1x import PERIOD_S as RANGE_PERIOD_S
-from device.vl53l1x import VL53L1X
 
 PERIOD_S = 0.02
 """Fifty positions a second: more than any camera gives, and enough for peak speed."""
 FASTEST_M_S = 4.0
 """A sled in free fall down 0.6 m of vertical rail does 3.4 m/s: what is faster is a fault of the sensor (ours)."""
-STALE_AFTER_S = 0.35
-FAILED_AFTER_S = 1.0
 DISABLED_S = 0.5
 SETTLED_READINGS = 3
 """After a leap, this many measurements at one place make it believable again (ours)."""
@@ -74,38 +70,29 @@ class EncoderCarriage:
 class RangeCarriage:
     """Distances from the first valid one on, growing or shrinking as ``carriage.tof_direction`` has it."""
 
-    def __init__(self, ranger: VL53L1X, config: Carriage) -> None:
-        self._ranger = ranger
+    def __init__(self, part: RangePart, config: Carriage) -> None:
+        self._part = part
         self._sign = 1.0 if config.tof_direction == "away" else -1.0
         self.next_due_s = -math.inf
         self._first_m: float | None = None
         self._last: tuple[float, float] | None = None
         self._leapt_m: list[float] = []
-        self._last_valid_s: float | None = None
-        self._last_report_s = -math.inf
-        self._log = ReadingLog("carriage ranger", "mm", 1.0 / RANGE_PERIOD_S, RANGE_TROUBLES)
 
     def poll(self, now_s: float) -> CarriageSample | None:
         self.next_due_s = now_s + PERIOD_S
-        if self._last_valid_s is None:
-            self._last_valid_s = now_s
-        measured = self._ranger.read(now_s)
-        if measured is None or measured.distance_m is None:
-            if measured is not None and measured.fault is not None:
-                self._log.refused(now_s, measured.fault)
+        distance_m = self._part.distance_m(now_s)
+        if distance_m is None:
             return self._missing(now_s)
-        distance_m = measured.distance_m
         if self._leaps(now_s, distance_m):
-            self._log.refused(now_s, "jump")
+            self._part.refused(now_s, "jump")
             return self._missing(now_s)
+        self._part.took(now_s, distance_m)
         self._last, self._leapt_m = (now_s, distance_m), []
-        self._last_valid_s = now_s
         self._first_m = distance_m if self._first_m is None else self._first_m
-        self._log.took(now_s, 1000.0 * distance_m)
         return CarriageSample(now_s, self._sign * (distance_m - self._first_m), "ok")
 
     def reports(self, now_s: float) -> tuple[PartReport, ...]:
-        return (self._log.report(now_s),)
+        return self._part.reports(now_s)
 
     def _leaps(self, now_s: float, distance_m: float) -> bool:
         """True while the distance is further from the last than the sled can have come, until it has stayed there."""
@@ -116,12 +103,8 @@ class RangeCarriage:
         return not settled or max(self._leapt_m) - min(self._leapt_m) > NOISE_M
 
     def _missing(self, now_s: float) -> CarriageSample | None:
-        assert self._last_valid_s is not None
-        silent_s = now_s - self._last_valid_s
-        if silent_s <= STALE_AFTER_S or now_s - self._last_report_s < RANGE_PERIOD_S:
-            return None
-        self._last_report_s = now_s
-        return CarriageSample(now_s, None, "failed" if silent_s > FAILED_AFTER_S else "stale")
+        silence = self._part.silence(now_s)
+        return None if silence is None else CarriageSample(now_s, None, silence)
 
 
 class NoCarriage:

@@ -78,13 +78,16 @@ class Sided:
         return self.left if side == "left" else self.right
 
 
+CameraCondition = Literal["ok", "lost", "dark", "blurred", "moved", "nobody", "uncalibrated"]
+
+
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
     """How one camera is doing. ``view`` decides what it can check."""
 
     name: str
     view: View
-    condition: Literal["ok", "lost", "dark", "blurred", "moved", "nobody", "uncalibrated"]
+    condition: CameraCondition
     frames_per_s: float
     dropped: int
     age_s: float
@@ -170,6 +173,13 @@ class LoadSample:
         return (self.left_kg - self.right_kg) / (self.left_kg + self.right_kg)
 
 
+SeatQuality = Literal[
+    "ok", "between", "open", "short", "jump", "stale", "uncalibrated", "failed",
+    "no_switch", "two_switches", "disagree", "disabled",
+]  # fmt: skip
+"""``no_switch``, ``two_switches``: not exactly one notch switch is closed; ``disagree``: two sensors differ."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeatSample:
     """One reading of the seat. ``notch`` is None between notches."""
@@ -177,11 +187,7 @@ class SeatSample:
     t_s: float
     position_m: float | None
     notch: int | None
-    quality: Literal[
-        "ok", "between", "open", "short", "jump", "stale", "uncalibrated", "failed",
-        "no_switch", "two_switches", "disagree", "disabled",
-    ]  # fmt: skip
-    """``no_switch``, ``two_switches``: not exactly one notch switch is closed; ``disagree``: two sensors differ."""
+    quality: SeatQuality
     reading: float | None = None
     """The potentiometer's own reading, new with this sample: share of full scale."""
     distance_m: float | None = None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from device.config import Seat
-from device.messages import PartReport, SeatSample
+from device.messages import PartReport, SeatQuality, SeatSample
 from device.sensor_report import Sensor
 
 TELLS: Final = ("ok", "between", "no_switch")
@@ -72,8 +72,8 @@ class CrossCheckedSeat:
             self._agreed_s = now_s
             return replace(sample, t_s=now_s)
         assert self._agreed_s is not None
-        quality = "disagree" if now_s - self._agreed_s >= DISAGREE_S else "jump"
-        return SeatSample(now_s, None, None, quality)  # type: ignore[arg-type]  # one of two literals
+        quality: SeatQuality = "disagree" if now_s - self._agreed_s >= DISAGREE_S else "jump"
+        return SeatSample(now_s, None, None, quality)
 
     def reports(self, now_s: float) -> tuple[PartReport, ...]:
         parts = tuple(part for sensor in self._sensors for part in sensor.reports(now_s))

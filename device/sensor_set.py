@@ -23,6 +23,7 @@ from device.nau7802 import ADDRESS as NAU7802_ADDRESS
 from device.nau7802 import NAU7802
 from device.pad_pressure import NoPads, PadReader
 from device.pins import Board
+from device.range_part import RangePart
 from device.seat import NoSeat, SeatReader
 from device.seat_check import CrossCheckedSeat
 from device.seat_range import RangeSeat
@@ -112,7 +113,7 @@ def _seat_reader(kind: str, config: Config, board: Board) -> Sensor[SeatSample]:
         pins = config.pins.seat_switches
         lines = [board.input(pin, f"seat switch {i}", pull_up=True) for i, pin in enumerate(pins, start=1)]
         return SwitchSeat(lines, machine)
-    return RangeSeat(VL53L1X(board.i2c(seat.tof_bus, VL53L1X_ADDRESS, "seat ranger")), seat, machine)
+    return RangeSeat(_ranger(board, seat.tof_bus, "seat ranger"), seat, machine)
 
 
 def _carriage(config: Config, board: Board) -> Sensor[CarriageSample]:
@@ -120,7 +121,7 @@ def _carriage(config: Config, board: Board) -> Sensor[CarriageSample]:
     if carriage.sensor == "encoder":
         return EncoderCarriage(board.quadrature(pins.carriage_a, pins.carriage_b, "carriage encoder"), carriage)
     if carriage.sensor == "tof":
-        return RangeCarriage(VL53L1X(board.i2c(carriage.tof_bus, VL53L1X_ADDRESS, "carriage ranger")), carriage)
+        return RangeCarriage(_ranger(board, carriage.tof_bus, "carriage ranger"), carriage)
     return NoCarriage()
 
 
@@ -129,3 +130,7 @@ def _pads(config: Config, board: Board) -> Sensor[PadSample]:
     if not pads.enabled:
         return NoPads()
     return PadReader(board.mcp3008(pads.lumbar_channel, config.pins), board.mcp3008(pads.sacrum_channel, config.pins))
+
+
+def _ranger(board: Board, bus: int, name: str) -> RangePart:
+    return RangePart(VL53L1X(board.i2c(bus, VL53L1X_ADDRESS, name)), name)

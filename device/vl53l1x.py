@@ -29,15 +29,17 @@ SETTINGS: Final = bytes.fromhex(
     "0d 0e 0e 00 00 02 c7 ff 9b 00 00 00 01 00 00"
 )
 """Registers 0x2D to 0x87 as ST wants them written (STSW-IMG009): long range, 100 ms a measurement, data-ready high."""
-STATUS: Final[dict[int, str]] = {9: "ok", 6: "noisy", 4: "weak", 5: "out_of_range", 8: "too_near", 7: "wrapped"}
-"""RESULT__RANGE_STATUS, bits 4-0; all others are faults of the chip."""
+RangeFault = Literal["noisy", "weak", "out_of_range", "too_near", "wrapped", "hardware", "bus", "wrong_chip", "silent"]
+STATUS: Final[dict[int, RangeFault | None]] = {
+    9: None, 6: "noisy", 4: "weak", 5: "out_of_range", 8: "too_near", 7: "wrapped",
+}  # fmt: skip
+"""RESULT__RANGE_STATUS, bits 4-0, None = a good measurement; all others are faults of the chip."""
 PERIOD_S: Final = 0.1
 BOOTS_WITHIN_S: Final = 0.5
 """1.2 ms by the data sheet (ours: time for a slow supply)."""
 SILENT_S: Final = 0.5
 """Without a result for five measurements the chip is started again (ours)."""
 
-RangeFault = Literal["noisy", "weak", "out_of_range", "too_near", "wrapped", "hardware", "bus", "wrong_chip", "silent"]
 Stage = Literal["off", "booting", "first", "ranging"]
 
 
@@ -102,9 +104,9 @@ class VL53L1X:
         result = self._chip.read_wide(RESULT, RESULT_BYTES)
         self._chip.write_wide(INTERRUPT_CLEAR, [1])
         self._since_s = now_s
-        status = STATUS.get(result[0] & 0x1F, "hardware")
-        if status != "ok":
-            return Range(now_s, None, status)  # type: ignore[arg-type]  # the table's texts are the faults
+        fault = STATUS.get(result[0] & 0x1F, "hardware")
+        if fault is not None:
+            return Range(now_s, None, fault)
         return Range(now_s, int.from_bytes(result[DISTANCE_AT : DISTANCE_AT + 2], "big") / 1000.0, None)
 
     def _restart(self, now_s: float, fault: RangeFault) -> Range:

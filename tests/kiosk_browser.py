@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from kiosk_scenes import HEADLINES, MOODS, SCENES
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
@@ -157,6 +158,15 @@ class Pages:
     def until(self, code: str, within_s: float = 15.0) -> Any:
         """The value of the JavaScript expression once it is true."""
         return WebDriverWait(self.browser, within_s, poll_frequency=0.05).until(lambda _: self.script(f"return {code}"))
+
+    def changes_to(self, element: str, text: str, within_s: float = 15.0) -> bool:
+        """Whether the element of this id comes to hold just this text."""
+        shown = f"document.getElementById({json.dumps(element)}).textContent"
+        try:
+            self.until(f"{shown} === {json.dumps(text)}", within_s)
+        except TimeoutException:
+            return False
+        return True
 
     def show(self, name: str) -> None:
         """Publishes the scene; returns when the page says it."""

@@ -261,7 +261,7 @@ def test_the_printed_sheet_shows_every_sticker_at_its_true_size(family: str) -> 
 def test_the_sheet_is_a_sound_pdf_with_a_scale_bar_and_the_places_to_stick() -> None:
     pdf = sheet_pdf("Sled (45)", SLED.stickers)
     assert pdf.startswith(b"%PDF-1.4\n") and pdf.endswith(b"%%EOF\n")
-    start = int(re.search(rb"startxref\n(\d+)\n", pdf)[1])  # type: ignore[index]
+    (start,) = (int(offset) for offset in re.findall(rb"startxref\n(\d+)\n", pdf))
     assert pdf[start:].startswith(b"xref\n")
     for number, entry in enumerate(re.findall(rb"(\d{10}) 00000 n ", pdf[start:]), 1):
         assert pdf[int(entry) :].startswith(b"%d 0 obj" % number)

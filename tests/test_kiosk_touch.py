@@ -80,9 +80,9 @@ def test_a_sentence_without_a_translation_is_shown_as_the_device_says_it(pages: 
     pages.script("localStorage.setItem('language', 'de')")
     pages.open()
     pages.say(replace(LIFTING, confirmation="Good - something new"))
-    pages.until("document.getElementById('headline').textContent === 'Something new'")
+    assert pages.changes_to("headline", "Something new")
     pages.say(warned(replace(FEET_MISMATCH, sentence="Feet somewhere else")))
-    pages.until("document.getElementById('headline').textContent === 'Feet somewhere else'")
+    assert pages.changes_to("headline", "Feet somewhere else")
 
 
 def test_every_sentence_of_the_core_has_its_german_words() -> None:

@@ -9,6 +9,7 @@ from device.carriage import EncoderCarriage, NoCarriage, RangeCarriage
 from device.config import Carriage
 from device.pins import MockBoard
 from device.quadrature import DEAD_EDGES, QuadratureCounter
+from device.range_part import RangePart
 from device.simulation.encoder import SimulatedEncoder
 from device.simulation.vl53l1x_chip import SimulatedVL53L1X
 from device.vl53l1x import ADDRESS, VL53L1X
@@ -103,7 +104,7 @@ def test_a_ranger_gives_the_way_from_where_it_began_in_either_direction():
         place = [1.0]
         SimulatedVL53L1X(board, 4, lambda t_s, place=place: place[0], lambda time=time: time.now_s)
         config = Carriage(sensor="tof", tof_bus=4, tof_direction=direction)
-        reader = RangeCarriage(VL53L1X(board.i2c(4, ADDRESS, "carriage ranger")), config)
+        reader = RangeCarriage(RangePart(VL53L1X(board.i2c(4, ADDRESS, "carriage ranger")), "carriage ranger"), config)
         run(reader, time, 1.0)
         for _ in range(10):
             place[0] += 0.02
@@ -116,7 +117,8 @@ def test_a_ranger_gives_the_way_from_where_it_began_in_either_direction():
 def test_a_ranger_that_leaps_is_not_believed():
     time, board, place = BenchTime(), MockBoard(), [0.5]
     SimulatedVL53L1X(board, 1, lambda t_s: place[0], lambda: time.now_s)
-    reader = RangeCarriage(VL53L1X(board.i2c(1, ADDRESS, "ranger")), Carriage(sensor="tof"))
+    ranger = VL53L1X(board.i2c(1, ADDRESS, "ranger"))
+    reader = RangeCarriage(RangePart(ranger, "carriage ranger"), Carriage(sensor="tof"))
     run(reader, time, 1.0)
     place[0] = 2.5
     found = [sample for _, sample in run(reader, time, 0.15)]

@@ -11,6 +11,7 @@ from pin_bench import BenchTime, run
 from device.config import Machine, Seat
 from device.messages import SeatSample
 from device.pins import MockBoard
+from device.range_part import RangePart
 from device.seat import NoSeat
 from device.seat_check import DISAGREE_S, CrossCheckedSeat, joint
 from device.seat_place import notch_at
@@ -78,7 +79,7 @@ def test_a_ranger_knows_every_notch_in_either_direction(direction, first_m, notc
     seat = Seat(sensors=("tof",), tof_first_m=first_m, tof_direction=direction)
     distance_m = first_m + (place_m if direction == "away" else -place_m)
     SimulatedVL53L1X(board, 1, lambda t_s: distance_m, lambda: time.now_s)
-    reader = RangeSeat(VL53L1X(board.i2c(1, ADDRESS, "seat ranger")), seat, MACHINE)
+    reader = RangeSeat(RangePart(VL53L1X(board.i2c(1, ADDRESS, "seat ranger")), "seat ranger"), seat, MACHINE)
     last = [sample for _, sample in run(reader, time, 1.2)][-1]
     assert (last.notch, last.quality, last.position_m) == (notch, "ok", pytest.approx(place_m, abs=0.001))
     board.close()

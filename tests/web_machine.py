@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -168,14 +169,7 @@ def make_machine(
     return WebMachine(app, hub, device, clock, config, desk)
 
 
-def make_open_machine(
-    state_dir: Path,
-    max_streams: int = 3,
-    port: int = 8080,
-    rate_clock: Callable[[], float] = time.monotonic,
-    house_rules: str | None = None,
-    looks: CameraLooks | None = None,
-) -> WebMachine:
-    """With both passwords and an empty database."""
+def make_open_machine(state_dir: Path, **options: Any) -> WebMachine:
+    """With both passwords and an empty database; the options are those of ``make_machine``."""
     shutil.copytree(_template(), state_dir, dirs_exist_ok=True)
-    return make_machine(state_dir, max_streams, port, rate_clock, house_rules, looks)
+    return make_machine(state_dir, **options)

@@ -28,7 +28,7 @@ def serving(
     state_dir: Path, max_streams: int = 4, looks: CameraLooks | None = None
 ) -> Iterator[tuple[WebMachine, str]]:
     """A machine and the address it is served at; real time."""
-    machine = make_open_machine(state_dir, max_streams, free_port(), looks=looks)
+    machine = make_open_machine(state_dir, max_streams=max_streams, port=free_port(), looks=looks)
     server: Any = make_server(machine.config, machine.app)
     thread = threading.Thread(target=server.run, name="waitress", daemon=True)
     thread.start()

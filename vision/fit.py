@@ -32,6 +32,8 @@ ALIKE_ERROR_DEG: Final = 1.5
 """Of a knee's flexion, the part that no fit sees: the same in every frame (given clips; bent knees err by 1 to 3)."""
 SHAPE_REACH: Final = 4.0
 """No shape is farther from the mean than so many standard deviations."""
+SETTLED_M: Final = 5e-4
+"""A step of the pose below this ends its fit: the next would be smaller by a magnitude (ours)."""
 _POSE_STEP: Final = np.array([1e-4, 1e-4, 2e-4, 2e-4])
 _SHAPE_STEP: Final = 1e-4
 
@@ -106,6 +108,8 @@ class LegFit:
             hessian = jacobian.T @ jacobian + 1e-6 * np.eye(4)
             step = np.linalg.solve(hessian, jacobian.T @ values[0])
             pose = pose - np.clip(step, -0.05, 0.05)
+            if np.abs(step).max() < SETTLED_M:
+                break
         covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
         joints = self.model.joints(shape, pose, carriage)
         return PoseFit(pose, covariance, joints, self._miss(joints, sights))
@@ -121,7 +125,10 @@ class LegFit:
         by_pose = (flexion[9:] - flexion[0]) / _POSE_STEP[:, None]
         variance = np.einsum("is,ij,js->s", by_shape, shape_covariance, by_shape)
         variance = variance + np.einsum("is,ij,js->s", by_pose, fit.covariance, by_pose)
-        return cast(Floats, np.sqrt(np.maximum(variance, 0.0) + ALIKE_ERROR_DEG**2))
+        linear = np.sqrt(np.maximum(variance, 0.0) + ALIKE_ERROR_DEG**2)
+        # The leg's length goes with the square of the flexion: near straight the tangent promises too much error.
+        bent = np.maximum(flexion[0], linear / 2)
+        return cast(Floats, np.sqrt(bent**2 + 2 * bent * linear) - bent)
 
     def _miss(self, joints: Joints, sights: Sights) -> Floats:
         """(2,) see ``PoseFit.miss``; what no camera sees does not count."""
@@ -169,6 +176,11 @@ class ShapeFit:
             self._rested += 1
             before = carriage_m if self._top_m is None else self._top_m
             self._top_m = before + (carriage_m - before) / self._rested
+
+    def shift(self, by_m: float) -> None:
+        """Every carriage position so far was off by this much."""
+        self._carriage += by_m
+        self._top_m = None if self._top_m is None else self._top_m + by_m
 
     def refine(self, bias_m: Floats, slope_m: Floats) -> None:
         """One Gauss-Newton step over the shape and every station's pose (poses eliminated by Schur complement)."""

@@ -74,6 +74,7 @@ class LegModel:
         names = ("plate_top_left", "plate_top_right", "plate_bottom_left", "plate_bottom_right")
         self.plate_centre = cast(Floats, np.mean([calibration.point(n) for n in names], axis=0))
         self._across = np.array([1.0, 0.0, 0.0])
+        self._upwards = machine.pad_up + machine.pad_normal
 
     def joints(self, shape: Floats, pose: Floats, carriage_m: Floats) -> Joints:
         """``shape`` (..., 8), ``pose`` (..., 4), ``carriage_m`` (...): broadcast against each other."""
@@ -100,21 +101,23 @@ class LegModel:
         self, hip: Floats, ankle: Floats, thigh: Floats, shank: Floats, medial_m: Floats
     ) -> tuple[Floats, Floats]:
         line = ankle - hip
-        reach = np.linalg.norm(line, axis=-1)
+        reach = np.sqrt(np.sum(line * line, axis=-1))
         full = (thigh + shank) * STRAIGHT
         line = line / reach[..., None]
         bent = np.minimum(reach, (thigh + shank) * 0.99995)
         along = (thigh**2 - shank**2 + bent**2) / (2 * bent)
         radius = np.sqrt(np.maximum(thigh**2 - along**2, 1e-8))
-        lateral = self._across - line * line[..., :1]
-        lateral = lateral / np.linalg.norm(lateral, axis=-1, keepdims=True)
-        upwards = np.cross(line, lateral)
-        flip = np.sign(upwards @ (self.machine.pad_up + self.machine.pad_normal))
-        upwards = upwards * np.where(flip == 0, 1.0, flip)[..., None]
-        medial = -SIGN[:, None] * lateral
+        # Across the machine, made orthogonal to the line, and what is orthogonal to both, by their components.
+        level = np.sqrt(line[..., 1] ** 2 + line[..., 2] ** 2)
+        flip = np.where(line[..., 2] * self._upwards[1] - line[..., 1] * self._upwards[2] < 0, -1.0, 1.0)
         offset = np.clip(medial_m, -0.9 * radius, 0.9 * radius)
-        rise = np.sqrt(radius**2 - offset**2)
-        knee = hip + line * along[..., None] + rise[..., None] * upwards + offset[..., None] * medial
+        rise = np.sqrt(radius**2 - offset**2) * flip / level
+        sideways = -SIGN * offset
+        forward = along - sideways * line[..., 0] / level
+        knee = hip + line * forward[..., None]
+        knee[..., 0] += sideways / level
+        knee[..., 1] += rise * line[..., 2]
+        knee[..., 2] -= rise * line[..., 1]
         return knee, np.maximum(reach - full, 0.0)
 
 

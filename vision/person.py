@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import cv2
@@ -32,10 +33,13 @@ SEAT_RADIUS_M: Final = 0.30
 """How far from the calibrated seat the seen hips may be (ours: half a body's width and 10 cm of slide)."""
 
 
+@lru_cache(maxsize=8)
 def seat_m(calibration: Calibration) -> Floats:
-    """(3,) middle between the hip joints of a lifter who sits as the pads ask (m, machine frame)."""
+    """(3,) middle between the hip joints of a lifter who sits as the pads ask (m, machine frame); not to be written."""
     machine = calibration.machine
-    return calibration.point("back_pad_bottom") + HIP_ALONG_PAD_M * machine.pad_up + HIP_OFF_PAD_M * machine.pad_normal
+    seat = calibration.point("back_pad_bottom") + HIP_ALONG_PAD_M * machine.pad_up + HIP_OFF_PAD_M * machine.pad_normal
+    seat.flags.writeable = False
+    return seat
 
 
 def lifter_region_px(calibration: Calibration) -> Crop:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from device.messages import CARRIAGE_CORRECTED, CameraStatus, Measure, PoseSample, Sided
+from device.messages import CARRIAGE_CORRECTED, CameraCondition, CameraStatus, Measure, PoseSample, Sided
 from vision.calibration import Calibration
 from vision.cues import camera_cues, uses_mask
 from vision.figure import figure_places
@@ -33,7 +33,7 @@ from vision.lifter import (
 from vision.person import lifter_region_px, sits_on_machine
 from vision.plate import PlatePosition, PlateTracker
 from vision.plate_sticker import PlateSticker
-from vision.sights import carriage_under_feet_m, landmark_bias_m, landmark_weight, leg_px
+from vision.sights import FeetOnPlate, landmark_bias_m, landmark_weight, leg_px
 from vision.trunk import trunk_direction
 from vision.window import Window
 
@@ -83,6 +83,7 @@ class _Camera:
     plate: PlateTracker
     window: Window
     weight: Floats
+    feet: FeetOnPlate
     sticker: PlateSticker | None = None
     """Where one rides on the carriage it takes the tracker's place in the frames that show it."""
     t_s: float = -1e9
@@ -92,7 +93,7 @@ class _Camera:
     """What the window's network says of the newest frame."""
     landmarks: Landmarks | None = None
     unmatched: int = 0
-    condition: str = "ok"
+    condition: CameraCondition = "ok"
 
 
 class PostureEstimator:
@@ -105,15 +106,16 @@ class PostureEstimator:
         if not 1 <= len(calibrations) <= 2:
             raise ValueError(f"{len(calibrations)} calibrations: must be one or two, one to a camera")
         names = tuple(names) or tuple(c.view for c in calibrations)
+        self._model = LegModel(calibrations[0])
         self._cameras = [
             _Camera(
-                n, c, PlateTracker(c), Window(c), landmark_weight(c), PlateSticker(c) if c.carriage_sticker else None
+                n, c, PlateTracker(c), Window(c), landmark_weight(c), FeetOnPlate(self._model, c),
+                PlateSticker(c) if c.carriage_sticker else None,
             )
             for n, c in zip(names, calibrations, strict=True)
-        ]
+        ]  # fmt: skip
         biases = [landmark_bias_m(c) for c in calibrations]
         self._bias_m, self._slope_m = (np.array([b[i] for b in biases]) for i in (0, 1))
-        self._model = LegModel(calibrations[0])
         pose_sd = POSE_SD if any(c.view == "side" for c in calibrations) else POSE_SD_HIPS_UNSEEN
         self._fit = LegFit(self._model, np.array([c.projection for c in calibrations]), pose_sd)
         self._seq = 0
@@ -122,6 +124,7 @@ class PostureEstimator:
         self._shape = ShapeFit(self._fit, len(calibrations))
         self._pose: Floats = POSE_MEAN.copy()
         self._usual: Floats = POSE_MEAN.copy()
+        self._knee_errors_deg: Floats = np.zeros(2)
         self._joints: Joints | None = None
         self._joints_s = -1e9
 
@@ -142,6 +145,8 @@ class PostureEstimator:
         corrected_m = self._correction(self._cameras[camera], fresh)
         if abs(corrected_m) > CORRECTED_M:
             self._start_anew()  # the shape was learned at carriage positions that were wrong
+        elif corrected_m:
+            self._shape.shift(corrected_m)
         seen = [c for c in fresh if c.px is not None]
         if not seen or carriage_m is None:
             if t_s - self._last_person_s > FORGET_AFTER_S:
@@ -152,9 +157,13 @@ class PostureEstimator:
         self._shape.add(carriage_m, sights)
         if self._rests(t_s, carriage_m) and not any(_looks_bent(c) for c in seen):
             self._shape.rest_at(carriage_m)
-        if self._shape.frames < 60 or self._shape.frames % 3 == 0:
+        refines = self._shape.frames < 60 or self._shape.frames % 3 == 0
+        if refines:
             self._shape.refine(self._bias_m, self._slope_m)
         fit = self._fit.fit_pose(self._shape.shape, self._pose, carriage_m, sights)
+        if refines:  # they change with the shape, hardly with the frame
+            shape = self._shape
+            self._knee_errors_deg = self._fit.knee_errors_deg(shape.shape, shape.covariance, fit, carriage_m)
         self._pose, self._joints, self._joints_s = fit.pose, fit.joints, t_s
         self._usual[:2] += SLIDE_SHARE * (fit.pose[:2] - self._usual[:2])
         sample = self._sample(t_s, seen, fit, carriage_m, carriage_error_m)
@@ -193,11 +202,7 @@ class PostureEstimator:
             camera.condition, camera.position = "dark", None
             return
         seated = landmarks is not None and sits_on_machine(landmarks, camera.calibration)
-        feet_m = (
-            carriage_under_feet_m(self._model, camera.calibration, landmarks)
-            if landmarks is not None and seated
-            else None
-        )
+        feet_m = camera.feet.carriage_m(landmarks) if landmarks is not None and seated else None
         camera.position = camera.plate.update(image_bgr, feet_m)
         if camera.sticker is not None:
             camera.position = camera.sticker.position(image_bgr) or camera.position
@@ -237,15 +242,10 @@ class PostureEstimator:
     def _status(self, t_s: float) -> tuple[CameraStatus, ...]:
         return tuple(
             CameraStatus(
-                c.name,
-                c.calibration.view,
-                c.condition if t_s - c.t_s <= 1.0 else "lost",  # type: ignore[arg-type]  # a literal
-                0.0,
-                0,
-                max(0.0, t_s - c.t_s),
+                c.name, c.calibration.view, c.condition if t_s - c.t_s <= 1.0 else "lost", 0.0, 0, max(0.0, t_s - c.t_s)
             )
             for c in self._cameras
-        )
+        )  # fmt: skip
 
     def _sample(
         self, t_s: float, seen: Sequence[_Camera], fit: PoseFit, carriage_m: float, carriage_error_m: float
@@ -283,17 +283,17 @@ class PostureEstimator:
             foot_placement=Sided(placement, placement) if places else Sided(),
             stance_m=float(2 * shape[5]),
             carriage_m=carriage_m,
-            standard_error=self._errors(fit, carriage_m, carriage_error_m),
+            standard_error=self._errors(fit, carriage_error_m),
             cues=cues,
             figure=figure_places(self._model, joints, trunk, carriage_m),
         )
 
-    def _errors(self, fit: PoseFit, carriage_m: float, carriage_error_m: float) -> dict[str, float]:
+    def _errors(self, fit: PoseFit, carriage_error_m: float) -> dict[str, float]:
         """From the fit's covariances: on the given clips 1 to 1.5 times the errors that were made."""
         shape = self._shape
         thigh = float(shape.shape[0])
         valgus = np.degrees(np.sqrt(np.maximum(np.diag(fit.covariance)[2:], 0.0)) / thigh)
-        knee = self._fit.knee_errors_deg(shape.shape, shape.covariance, fit, carriage_m)
+        knee = self._knee_errors_deg
         placement = float(np.sqrt(shape.covariance[6, 6])) / self._model.machine.plate_height_m
         return {
             "knee_flexion_left_deg": float(knee[0]),

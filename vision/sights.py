@@ -2,7 +2,7 @@
 
 MediaPipe's landmarks lie off the joints by centimetres, the same way for everybody seen from the same
 side. ``landmark_model.json`` holds that offset and its spread by view, by nearer or farther leg and by
-joint: means over rendered clips with known joints, worked out by hand so far (docs/accuracy.md).
+joint, learned on rendered clips with known joints (``vision/training/landmark_fit.py``).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from vision.person import seat_m
 
 Floats = NDArray[np.float64]
 
+LEARNED_FILE: Final = Path(__file__).parent / "landmark_model.json"
 LEG_LANDMARKS: Final = np.array([[LEFT_HIP, LEFT_KNEE, LEFT_ANKLE], [RIGHT_HIP, RIGHT_KNEE, RIGHT_ANKLE]])
 """(2 sides, 3 joints)"""
 JOINTS: Final = ("hip", "knee", "ankle")
@@ -30,7 +31,7 @@ JOINTS: Final = ("hip", "knee", "ankle")
 
 @cache
 def _learned() -> dict[str, Any]:
-    return cast(dict[str, Any], json.loads((Path(__file__).parent / "landmark_model.json").read_text("utf-8")))
+    return cast(dict[str, Any], json.loads(LEARNED_FILE.read_text("utf-8")))
 
 
 def _legs(calibration: Calibration) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -65,12 +66,19 @@ def leg_px(landmarks: Landmarks) -> Floats:
     return np.asarray(landmarks.px[LEG_LANDMARKS], dtype=np.float64)
 
 
-def carriage_under_feet_m(model: LegModel, calibration: Calibration, landmarks: Landmarks) -> float | None:
-    """Where the nearer ankle places the carriage, within a decimetre; None from the front, where the plate hides it."""
-    if calibration.view == "front":
-        return None
-    side = 0 if calibration.eye[0] > 0 else 1
-    x_m = float(SHAPE_MEAN[5] * (1 - 2 * side))
-    ankle = calibration.on_plane_x(leg_px(landmarks)[side, 2], x_m) - landmark_bias_m(calibration)[0][side, 2]
-    resting = model.joints(SHAPE_MEAN, POSE_MEAN, np.array(0.0)).ankle[side]
-    return float((resting - ankle) @ model.machine.rail)
+class FeetOnPlate:
+    """Where the nearer ankle places the carriage, within a decimetre."""
+
+    def __init__(self, model: LegModel, calibration: Calibration) -> None:
+        self._calibration, self._rail = calibration, model.machine.rail
+        self._side = 0 if calibration.eye[0] > 0 else 1
+        self._x_m = float(SHAPE_MEAN[5] * (1 - 2 * self._side))
+        resting = model.joints(SHAPE_MEAN, POSE_MEAN, np.array(0.0)).ankle[self._side]
+        self._resting: Floats = resting + landmark_bias_m(calibration)[0][self._side, 2]
+
+    def carriage_m(self, landmarks: Landmarks) -> float | None:
+        """None from the front, where the plate hides the feet."""
+        if self._calibration.view == "front":
+            return None
+        ankle = self._calibration.on_plane_x(leg_px(landmarks)[self._side, 2], self._x_m)
+        return float((self._resting - ankle) @ self._rail)

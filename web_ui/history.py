@@ -13,14 +13,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, tuple_
+from sqlalchemy import Connection, Select, Table, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from device.errors import RunError, UserError
 from device.store.engine import reader_engine
 from device.store.export import csv_text, json_text, rows
 from device.store.rows import unpack_replay
-from device.store.schema import Alert, Motion, Rep, Replay, Review, TrainingSet
+from device.store.schema import ALERTS, MOTIONS, REPLAYS, REPS, REVIEWS, SETS
 
 LARGEST_PAGE = 200
 SETS_SEARCHED = 30
@@ -89,60 +89,62 @@ class History:
 
     def sets(self, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
         """Newest first, each with its verdict counts and faults."""
-        query = select(TrainingSet.__table__)
+        query = select(SETS)
         if wanted.member is not None:
-            query = query.where(TrainingSet.member == wanted.member)
+            query = query.where(SETS.c.member == wanted.member)
         if wanted.goal is not None:
-            query = query.where(TrainingSet.goal == wanted.goal)
+            query = query.where(SETS.c.goal == wanted.goal)
         if wanted.fault is not None:
-            faulty = select(Alert.set_id).where(Alert.kind == wanted.fault, Alert.set_id == TrainingSet.id)
+            faulty = select(ALERTS.c.set_id).where(ALERTS.c.kind == wanted.fault, ALERTS.c.set_id == SETS.c.id)
             query = query.where(faulty.exists())
         with self.reading() as connection:
-            page = _page(connection, query, TrainingSet, wanted, limit, cursor)
+            page = _page(connection, query, SETS, wanted, limit, cursor)
             _add_counts(connection, page.items)
         return page
 
     def one_set(self, set_id: str) -> dict[str, Any] | None:
         """The set with its reps and alerts; None for an unknown one."""
         with self.reading() as connection:
-            row = connection.execute(select(TrainingSet.__table__).where(TrainingSet.id == set_id)).mappings().first()
+            row = connection.execute(select(SETS).where(SETS.c.id == set_id)).mappings().first()
             if row is None:
                 return None
             found = dict(row)
             _add_counts(connection, [found])
-            reps = connection.execute(select(Rep.__table__).where(Rep.set_id == set_id).order_by(Rep.number))
+            reps = connection.execute(select(REPS).where(REPS.c.set_id == set_id).order_by(REPS.c.number))
             found["rep_list"] = [dict(each) for each in reps.mappings()]
-            alerts = connection.execute(_alerts().where(Alert.set_id == set_id).order_by(Alert.started_utc, Alert.id))
+            of_set = _alerts().where(ALERTS.c.set_id == set_id).order_by(ALERTS.c.started_utc, ALERTS.c.id)
+            alerts = connection.execute(of_set)
             found["alerts"] = [dict(each) for each in alerts.mappings()]
         return found
 
     def alerts(self, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
         query = _alerts()
         if wanted.fault is not None:
-            query = query.where(Alert.kind == wanted.fault)
+            query = query.where(ALERTS.c.kind == wanted.fault)
         if wanted.member is not None or wanted.goal is not None:
-            query = query.join(TrainingSet, TrainingSet.id == Alert.set_id)
+            query = query.join(SETS, SETS.c.id == ALERTS.c.set_id)
         if wanted.member is not None:
-            query = query.where(TrainingSet.member == wanted.member)
+            query = query.where(SETS.c.member == wanted.member)
         if wanted.goal is not None:
-            query = query.where(TrainingSet.goal == wanted.goal)
+            query = query.where(SETS.c.goal == wanted.goal)
         with self.reading() as connection:
-            return _page(connection, query, Alert, wanted, limit, cursor)
+            return _page(connection, query, ALERTS, wanted, limit, cursor)
 
     def one_alert(self, alert_id: str) -> dict[str, Any] | None:
         with self.reading() as connection:
-            row = connection.execute(_alerts().where(Alert.id == alert_id)).mappings().first()
+            row = connection.execute(_alerts().where(ALERTS.c.id == alert_id)).mappings().first()
         return None if row is None else dict(row)
 
     def replay(self, alert_id: str) -> dict[str, Any] | None:
         """Stick figure and curves around the alert; None where none is kept."""
         with self.reading() as connection:
-            packed = connection.execute(select(Replay.frames_zlib).where(Replay.alert_id == alert_id)).scalar()
+            packed = connection.execute(select(REPLAYS.c.frames_zlib).where(REPLAYS.c.alert_id == alert_id)).scalar()
         return None if packed is None else unpack_replay(packed)
 
     def motions(self, set_id: str) -> list[dict[str, Any]]:
         """How the reps of a set moved, as far as it is kept: ``number``, ``t_s``, ``curves``."""
-        query = select(Motion.number, Motion.frames_zlib).where(Motion.set_id == set_id).order_by(Motion.number)
+        query = select(MOTIONS.c.number, MOTIONS.c.frames_zlib).where(MOTIONS.c.set_id == set_id)
+        query = query.order_by(MOTIONS.c.number)
         with self.reading() as connection:
             kept = connection.execute(query).all()
         return [{"number": number, **_curves_only(unpack_replay(packed))} for number, packed in kept]
@@ -156,14 +158,14 @@ class History:
         if alert["set_id"] is None:
             return None
         with self.reading() as connection:
-            member = connection.execute(select(TrainingSet.member).where(TrainingSet.id == alert["set_id"])).scalar()
+            member = connection.execute(select(SETS.c.member).where(SETS.c.id == alert["set_id"])).scalar()
             tries = (connection.execute(query).mappings().first() for query in _good_motions(alert, member))
             found = next((each for each in tries if each is not None), None)
             if found is None:
                 return None
             own = connection.execute(
-                select(Rep.started_utc, Rep.duration_s).where(
-                    Rep.set_id == alert["set_id"], Rep.number == alert["rep_number"]
+                select(REPS.c.started_utc, REPS.c.duration_s).where(
+                    REPS.c.set_id == alert["set_id"], REPS.c.number == alert["rep_number"]
                 )
             ).first()
         after_s = None if own is None else _seconds_between(own.started_utc, alert["started_utc"])
@@ -191,19 +193,19 @@ class History:
         with self.reading() as connection:
             sets = connection.execute(
                 select(func.count()).where(
-                    TrainingSet.started_utc >= since, TrainingSet.started_utc < until, TrainingSet.enrolment.is_(False)
+                    SETS.c.started_utc >= since, SETS.c.started_utc < until, SETS.c.enrolment.is_(False)
                 )
             ).scalar_one()
             verdicts = connection.execute(
-                select(Rep.verdict, func.count())
-                .where(Rep.started_utc >= since, Rep.started_utc < until)
-                .group_by(Rep.verdict)
+                select(REPS.c.verdict, func.count())
+                .where(REPS.c.started_utc >= since, REPS.c.started_utc < until)
+                .group_by(REPS.c.verdict)
             ).all()
             kinds = connection.execute(
-                select(Alert.kind, func.count())
-                .where(Alert.started_utc >= since, Alert.started_utc < until)
-                .group_by(Alert.kind)
-                .order_by(func.count().desc(), Alert.kind)
+                select(ALERTS.c.kind, func.count())
+                .where(ALERTS.c.started_utc >= since, ALERTS.c.started_utc < until)
+                .group_by(ALERTS.c.kind)
+                .order_by(func.count().desc(), ALERTS.c.kind)
             ).all()
         by_verdict = {str(verdict): int(count) for verdict, count in verdicts}
         return {
@@ -215,9 +217,9 @@ class History:
 
 
 def _alerts() -> Select[Any]:
-    has_replay = select(Replay.alert_id).where(Replay.alert_id == Alert.id).exists().label("has_replay")
-    return select(Alert.__table__, has_replay, Review.verdict.label("review")).outerjoin(
-        Review, Review.alert_id == Alert.id
+    has_replay = select(REPLAYS.c.alert_id).where(REPLAYS.c.alert_id == ALERTS.c.id).exists().label("has_replay")
+    return select(ALERTS, has_replay, REVIEWS.c.verdict.label("review")).outerjoin(
+        REVIEWS, REVIEWS.c.alert_id == ALERTS.c.id
     )
 
 
@@ -227,13 +229,13 @@ def _curves_only(motion: dict[str, Any]) -> dict[str, Any]:
 
 def _good_motions(alert: Mapping[str, Any], member: str | None) -> Iterator[Select[Any]]:
     """Of the alert's own set first, then the newest of the same member; a guest's only of the same set."""
-    columns: tuple[Any, ...] = (Motion.set_id, Motion.number, Motion.frames_zlib, Rep.duration_s)
-    of_rep = (Rep.set_id == Motion.set_id) & (Rep.number == Motion.number)
-    query = select(*columns).join(Rep, of_rep).where(Motion.has_figure.is_(True)).limit(1)
-    yield query.where(Motion.set_id == alert["set_id"])
+    columns: tuple[Any, ...] = (MOTIONS.c.set_id, MOTIONS.c.number, MOTIONS.c.frames_zlib, REPS.c.duration_s)
+    of_rep = (REPS.c.set_id == MOTIONS.c.set_id) & (REPS.c.number == MOTIONS.c.number)
+    query = select(*columns).join(REPS, of_rep).where(MOTIONS.c.has_figure.is_(True)).limit(1)
+    yield query.where(MOTIONS.c.set_id == alert["set_id"])
     if member is not None:
-        newest = select(TrainingSet.id).where(TrainingSet.member == member).order_by(TrainingSet.started_utc.desc())
-        yield query.where(Motion.set_id.in_(newest.limit(SETS_SEARCHED))).order_by(Rep.started_utc.desc())
+        newest = select(SETS.c.id).where(SETS.c.member == member).order_by(SETS.c.started_utc.desc())
+        yield query.where(MOTIONS.c.set_id.in_(newest.limit(SETS_SEARCHED))).order_by(REPS.c.started_utc.desc())
 
 
 def _seconds_between(earlier: str, later: str) -> float:
@@ -243,18 +245,18 @@ def _seconds_between(earlier: str, later: str) -> float:
 def _page(
     connection: Connection,
     query: Select[Any],
-    table: type[TrainingSet] | type[Alert],
+    table: Table,
     wanted: Filter,
     limit: int,
     cursor: str | None,
 ) -> Page:
     if wanted.since is not None:
-        query = query.where(table.started_utc >= wanted.since)
+        query = query.where(table.c.started_utc >= wanted.since)
     if wanted.until is not None:
-        query = query.where(table.started_utc < wanted.until)
+        query = query.where(table.c.started_utc < wanted.until)
     if cursor is not None:
-        query = query.where(tuple_(table.started_utc, table.id) < tuple_(*_position(cursor)))
-    query = query.order_by(table.started_utc.desc(), table.id.desc()).limit(limit + 1)
+        query = query.where(tuple_(table.c.started_utc, table.c.id) < tuple_(*_position(cursor)))
+    query = query.order_by(table.c.started_utc.desc(), table.c.id.desc()).limit(limit + 1)
     items = [dict(row) for row in connection.execute(query).mappings()]
     more = len(items) > limit
     items = items[:limit]
@@ -265,9 +267,8 @@ def _add_counts(connection: Connection, sets: list[dict[str, Any]]) -> None:
     """To each set: ``verdicts`` (reps by verdict) and ``faults`` (alerts by kind)."""
     ids = [each["id"] for each in sets]
     faults: dict[str, dict[str, int]] = defaultdict(dict)
-    for alerted, kind, count in connection.execute(
-        select(Alert.set_id, Alert.kind, func.count()).where(Alert.set_id.in_(ids)).group_by(Alert.set_id, Alert.kind)
-    ):
+    counted = select(ALERTS.c.set_id, ALERTS.c.kind, func.count()).where(ALERTS.c.set_id.in_(ids))
+    for alerted, kind, count in connection.execute(counted.group_by(ALERTS.c.set_id, ALERTS.c.kind)):
         faults[str(alerted)][kind] = count
     for each in sets:
         counts = {"good": each.pop("good"), "fault": each.pop("faulty"), "uncertain": each.pop("uncertain")}

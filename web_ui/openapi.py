@@ -10,7 +10,7 @@ from sqlalchemy import JSON, Boolean, Float, Integer
 
 from device.messages import FaultKind, Goal, LiveState
 from device.store.export import KINDS
-from device.store.schema import Base
+from device.store.schema import METADATA
 
 Schema = dict[str, Any]
 
@@ -39,7 +39,7 @@ def _page_of(items: Schema) -> Schema:
 def _row(table: str, *left_out: str) -> dict[str, Schema]:
     """The columns of a table as properties."""
     found = {}
-    for column in Base.metadata.tables[table].columns:
+    for column in METADATA.tables[table].columns:
         if column.name not in left_out:
             kind: Any = "string"
             for sql_type, name in ((Boolean, "boolean"), (Integer, "integer"), (Float, "number")):

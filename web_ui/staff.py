@@ -20,6 +20,7 @@ from web_ui.parts import parts
 from web_ui.problems import ProblemError
 from web_ui.session import form_token
 from web_ui.staff_actions import ask_device, check_form, record, role_now
+from web_ui.trends import VERDICTS
 
 LATEST_SETS = 8
 LATEST_ALERTS = 6
@@ -28,7 +29,6 @@ MACHINE_ACTIONS = {
     "out_of_order": "took the machine out of order",
     "in_order": "put the machine back in order",
 }
-REVIEWS = ("right", "wrong", "unsure")
 
 
 staff = Blueprint("staff", __name__, url_prefix="/staff")
@@ -133,7 +133,7 @@ def one_alert(alert_id: str) -> str:
     found = parts().history.one_alert(alert_id)
     if found is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no alert {alert_id!r}")
-    return render_template("staff/alert.html", alert=found, reviews=REVIEWS)
+    return render_template("staff/alert.html", alert=found, reviews=VERDICTS)
 
 
 @staff.post("/alerts/<alert_id>/review")
@@ -142,8 +142,8 @@ def review(alert_id: str) -> BaseResponse:
     """A trainer's judgement: was the alert right?"""
     check_form()
     verdict = request.form.get("verdict", "")
-    if verdict not in REVIEWS:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, f"verdict is {verdict!r}; allowed: {', '.join(REVIEWS)}")
+    if verdict not in VERDICTS:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"verdict is {verdict!r}; allowed: {', '.join(VERDICTS)}")
     ask_device(Command("review", verdict, target=alert_id, who=role_now()))
     from_queue = request.form.get("from") == "review"
     back = url_for("staff_review.page") if from_queue else url_for(".one_alert", alert_id=alert_id)

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from device.store.export import KINDS
 from device.store.retention import due_at, expired, next_due
-from device.store.schema import Audit
+from device.store.schema import AUDIT
 from web_ui.access import Permission, allow
 from web_ui.api import EXPORT_TYPES, local_time
 from web_ui.credentials import add_token, drop_token
@@ -75,7 +75,7 @@ def export() -> BaseResponse:
 @staff_data.get("/audit")
 @allow(Permission.ADMIN)
 def audit() -> str:
-    query = select(Audit.__table__).order_by(Audit.id.desc()).limit(ENTRIES)
+    query = select(AUDIT).order_by(AUDIT.c.id.desc()).limit(ENTRIES)
     with parts().history.reading() as connection:
         entries = [dict(row) for row in connection.execute(query).mappings()]
     return render_template("staff/audit.html", entries=entries)

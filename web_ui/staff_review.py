@@ -6,8 +6,8 @@ from flask import Blueprint, render_template
 
 from web_ui.access import Permission, allow
 from web_ui.parts import parts
-from web_ui.staff import REVIEWS, staff_context
-from web_ui.trends import precision, to_review
+from web_ui.staff import staff_context
+from web_ui.trends import VERDICTS, precision, to_review
 
 QUEUE = 12
 
@@ -24,5 +24,5 @@ def page() -> str:
         queue=to_review(history, QUEUE),
         by_kind=precision(history, "kind", now),
         by_week=precision(history, "week", now),
-        reviews=REVIEWS,
+        reviews=VERDICTS,
     )

@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, and_, case, cast, func, select
 
-from device.store.schema import Alert, Replay, Review, TrainingSet, utc_text
+from device.store.schema import ALERTS, REPLAYS, REVIEWS, SETS, utc_text
 from web_ui.history import History
 
 BY = ("week", "seat", "goal", "load")
 USUAL_WEEKS = 12
 LONGEST_WEEKS = 104
 LOAD_BAND_KG = 20
-REVIEWS = ("right", "wrong", "unsure")
+VERDICTS = ("right", "wrong", "unsure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ def _monday(column: Any) -> ColumnElement[str]:
 
 def _key(by: str) -> ColumnElement[Any]:
     if by == "week":
-        return _monday(TrainingSet.started_utc)
+        return _monday(SETS.c.started_utc)
     if by == "load":
-        return cast(TrainingSet.load_kg / LOAD_BAND_KG, Integer) * LOAD_BAND_KG
-    return {"seat": TrainingSet.seat_notch, "goal": TrainingSet.goal}[by].expression
+        return cast(SETS.c.load_kg / LOAD_BAND_KG, Integer) * LOAD_BAND_KG
+    return {"seat": SETS.c.seat_notch, "goal": SETS.c.goal}[by]
 
 
 def reps_by(history: History, wanted: TrendFilter, now: datetime) -> list[dict[str, Any]]:
@@ -67,15 +67,15 @@ def reps_by(history: History, wanted: TrendFilter, now: datetime) -> list[dict[s
     ]
 
 
-_COUNTS = (TrainingSet.good, TrainingSet.faulty, TrainingSet.uncertain)
+_COUNTS = (SETS.c.good, SETS.c.faulty, SETS.c.uncertain)
 
 
 def _conditions(wanted: TrendFilter, now: datetime) -> list[ColumnElement[bool]]:
-    conditions = [TrainingSet.started_utc >= since_of(now, wanted.weeks), TrainingSet.enrolment.is_(False)]
+    conditions = [SETS.c.started_utc >= since_of(now, wanted.weeks), SETS.c.enrolment.is_(False)]
     if wanted.member is not None:
-        conditions.append(TrainingSet.member == wanted.member)
+        conditions.append(SETS.c.member == wanted.member)
     if wanted.goal is not None:
-        conditions.append(TrainingSet.goal == wanted.goal)
+        conditions.append(SETS.c.goal == wanted.goal)
     return conditions
 
 
@@ -83,13 +83,13 @@ def faults_by(history: History, wanted: TrendFilter, now: datetime) -> list[dict
     """Alerts by kind for each key, in order: ``key``, ``kind``, ``alerts``."""
     alone = wanted.by == "week" and wanted.member is None and wanted.goal is None
     if alone:
-        query = select(_monday(Alert.started_utc).label("key"), Alert.kind, func.count())
-        query = query.where(Alert.started_utc >= since_of(now, wanted.weeks))
+        query = select(_monday(ALERTS.c.started_utc).label("key"), ALERTS.c.kind, func.count())
+        query = query.where(ALERTS.c.started_utc >= since_of(now, wanted.weeks))
     else:
-        query = select(_key(wanted.by).label("key"), Alert.kind, func.count()).select_from(TrainingSet)
-        query = query.join(Alert, Alert.set_id == TrainingSet.id).where(*_conditions(wanted, now))
+        query = select(_key(wanted.by).label("key"), ALERTS.c.kind, func.count()).select_from(SETS)
+        query = query.join(ALERTS, ALERTS.c.set_id == SETS.c.id).where(*_conditions(wanted, now))
     with history.reading() as connection:
-        found = connection.execute(query.group_by("key", Alert.kind).order_by("key", Alert.kind)).all()
+        found = connection.execute(query.group_by("key", ALERTS.c.kind).order_by("key", ALERTS.c.kind)).all()
     return [{"key": row[0], "kind": row[1], "alerts": row[2]} for row in found]
 
 
@@ -98,10 +98,10 @@ def precision(history: History, by: str, now: datetime, weeks: int = USUAL_WEEKS
 
     ``precision`` is right / (right + wrong); null without either.
     """
-    key = Alert.kind.expression if by == "kind" else _monday(Alert.started_utc)
-    counts = [func.sum(case((Review.verdict == verdict, 1), else_=0)).label(verdict) for verdict in REVIEWS]
-    query = select(key.label("key"), *counts).select_from(Review).join(Alert, Alert.id == Review.alert_id)
-    query = query.where(Alert.started_utc >= since_of(now, weeks)).group_by("key").order_by("key")
+    key = ALERTS.c.kind if by == "kind" else _monday(ALERTS.c.started_utc)
+    counts = [func.sum(case((REVIEWS.c.verdict == verdict, 1), else_=0)).label(verdict) for verdict in VERDICTS]
+    query = select(key.label("key"), *counts).select_from(REVIEWS).join(ALERTS, ALERTS.c.id == REVIEWS.c.alert_id)
+    query = query.where(ALERTS.c.started_utc >= since_of(now, weeks)).group_by("key").order_by("key")
     with history.reading() as connection:
         found = [dict(row) for row in connection.execute(query).mappings()]
     for row in found:
@@ -114,13 +114,13 @@ def to_review(history: History, limit: int) -> list[dict[str, Any]]:
     """The newest alerts that nobody has judged and whose replay is kept."""
     with history.reading() as connection:
         query = (
-            select(Alert.__table__)
-            .outerjoin(Review, Review.alert_id == Alert.id)
-            .where(and_(Review.alert_id.is_(None), Alert.id.in_(_replayed(limit * 20))))
+            select(ALERTS)
+            .outerjoin(REVIEWS, REVIEWS.c.alert_id == ALERTS.c.id)
+            .where(and_(REVIEWS.c.alert_id.is_(None), ALERTS.c.id.in_(_replayed(limit * 20))))
         )
-        found = connection.execute(query.order_by(Alert.started_utc.desc(), Alert.id.desc()).limit(limit)).mappings()
-        return [{**row, "has_replay": True, "review": None} for row in found]
+        query = query.order_by(ALERTS.c.started_utc.desc(), ALERTS.c.id.desc()).limit(limit)
+        return [{**row, "has_replay": True, "review": None} for row in connection.execute(query).mappings()]
 
 
 def _replayed(limit: int) -> Any:
-    return select(Replay.alert_id).order_by(Replay.created_utc.desc()).limit(limit)
+    return select(REPLAYS.c.alert_id).order_by(REPLAYS.c.created_utc.desc()).limit(limit)

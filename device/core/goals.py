@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from device.config import Config
+from device.config import Band, Config
 from device.core.turn import Turn
 from device.messages import FaultKind, Goal, RepMark
 
@@ -28,8 +28,7 @@ WARM_UP_REMINDER = "Heavy start - warm up with a light set first"
 
 def band_of(config: Config, goal: Goal) -> tuple[float, float]:
     """Foot placement wanted by a goal: fractions of the plate from its top edge down."""
-    goals = config.goals
-    band = {"glutes": goals.glutes, "quads": goals.quads, "balanced": goals.balanced, "warm_up": goals.warm_up}[goal]
+    band: Band = getattr(config.goals, goal)
     return band.low, band.high
 
 

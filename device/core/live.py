@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final, Literal
 
 from device.core.actions import Publish
@@ -14,7 +13,7 @@ from device.core.goals import band_of
 from device.core.records import utc_at
 from device.core.sensors import load_now_kg, seat_notch_now
 from device.core.sets import depth_now, person_here
-from device.core.state import ActiveFault
+from device.core.state import ActiveFault, Published
 from device.core.turn import Turn
 from device.messages import LiveState, PoseSample, SetProgress, Sided
 from device.messages import Warning as MemberWarning
@@ -35,7 +34,7 @@ def publish(turn: Turn, new_frame: bool) -> None:
     published = turn.published
     age_s = turn.now_s - published.t_s
     if published.stale or age_s >= EVERY_S or (new_frame and age_s >= FRAME_S):
-        turn.published = replace(published, seq=published.seq + 1, t_s=turn.now_s, stale=False)
+        turn.published = Published(published.seq + 1, turn.now_s, False)
         turn.actions.append(Publish(live_state(turn)))
 
 
@@ -64,6 +63,7 @@ def live_state(turn: Turn) -> LiveState:
     enrolment = turn.enrolment
     phase = phase_of(turn)
     rest = phase == "rest" and turn.last_set is not None
+    load_kg, load, notch = load_now_kg(turn), turn.sensors.load, seat_notch_now(turn)
     return LiveState(
         seq=turn.published.seq,
         t_s=now_s,
@@ -81,10 +81,10 @@ def live_state(turn: Turn) -> LiveState:
         member=lifter.tag,
         enrolled=lifter.neutral is not None,
         enrolment_reps_left=0 if enrolment is None else REPS - enrolment.reps,
-        load_kg=turn.working_load_kg if load_now_kg(turn) is not None else None,
-        load_quality=_load_quality(turn),
-        seat_notch=seat_notch_now(turn),
-        seat_quality=_seat_quality(turn),
+        load_kg=turn.working_load_kg if load_kg is not None else None,
+        load_quality=_load_quality(turn, load_kg),
+        seat_notch=notch,
+        seat_quality=_seat_quality(turn, notch),
         set=_progress(turn),
         rest_elapsed_s=now_s - turn.last_set.rest_since_s if rest and turn.last_set is not None else None,
         knee_flexion_deg=_UNKNOWN if posture is None else posture.knee_flexion_deg,
@@ -97,8 +97,8 @@ def live_state(turn: Turn) -> LiveState:
         light=cues.light,
         sound=cues.sound,
         help_called=cues.help_called,
-        load_left_kg=None if load_now_kg(turn) is None or turn.sensors.load is None else turn.sensors.load.left_kg,
-        load_right_kg=None if load_now_kg(turn) is None or turn.sensors.load is None else turn.sensors.load.right_kg,
+        load_left_kg=None if load_kg is None or load is None else load.left_kg,
+        load_right_kg=None if load_kg is None or load is None else load.right_kg,
     )
 
 
@@ -113,21 +113,21 @@ def _warning(fault: ActiveFault) -> MemberWarning:
     return MemberWarning(fault.kind, fault.side, fault.priority, fault.sentence, fault.since_s)
 
 
-def _load_quality(turn: Turn) -> str:
+def _load_quality(turn: Turn, load_kg: float | None) -> str:
     sample = turn.sensors.load
     if sample is None:
         return "stale"
     if sample.quality in ("ok", "rejected"):
-        return "ok" if load_now_kg(turn) is not None else "stale"
+        return "ok" if load_kg is not None else "stale"
     return sample.quality
 
 
-def _seat_quality(turn: Turn) -> str:
+def _seat_quality(turn: Turn, notch: int | None) -> str:
     sample = turn.sensors.seat
     if sample is None:
         return "stale"
     if sample.quality == "ok":
-        return "ok" if seat_notch_now(turn) is not None else "stale"
+        return "ok" if notch is not None else "stale"
     return sample.quality
 
 

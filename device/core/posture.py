@@ -56,6 +56,11 @@ class NeutralProfile:
     """Carriage at the top of the clean reps (machine frame, + = lowered)."""
     bottom_m: float
 
+    def spread(self, name: str) -> float:
+        """Scatter of the clean reps about this measure's curve, in its own unit; 0 where there is no such curve."""
+        curve = self.curves.get(name)
+        return 0.0 if curve is None else curve.spread
+
     def to_dict(self) -> dict[str, Any]:
         return {"version": PROFILE_VERSION, "top_m": self.top_m, "bottom_m": self.bottom_m,
                 "curves": {name: curve.to_list() for name, curve in self.curves.items()}}  # fmt: skip
@@ -128,12 +133,11 @@ def readings(cues: Mapping[str, float], bent: float) -> dict[str, float]:
 
 
 def _judged(
-    state: PostureState, sample: PoseSample, neutral: NeutralProfile | None
+    state: PostureState, sample: PoseSample, neutral: NeutralProfile | None, bent: float
 ) -> tuple[GuestReference, dict[str, float | None]]:
     """Contrasted measures by name; a guest's against their own first passes."""
     if sample.carriage_m is None:
         return state.guest, {}
-    bent = bend(sample)
     out: dict[str, float | None] = {}
     if neutral is not None:
         differences = contrast(sample, neutral)
@@ -166,8 +170,7 @@ def reading_errors(neutral: NeutralProfile | None, bent: float) -> dict[str, flo
     for name, own in STANDARD_ERRORS.items():
         scatter = 0.0
         if neutral is not None:
-            spreads = {key: curve.spread for key, curve in neutral.curves.items()}
-            straight, more = spreads.get(f"{name}_seen", 0.0), spreads.get(f"{name}_seen_bent", 0.0)
+            straight, more = neutral.spread(f"{name}_seen"), neutral.spread(f"{name}_seen_bent")
             scatter = GAINS[name] * math.hypot(straight, more * bent)
         out[f"{name}_flexion_deg" if name == "lumbar" else f"{name}_deg"] = math.hypot(own, scatter)
     return out
@@ -182,7 +185,8 @@ def judge(state: PostureState, sample: PoseSample, neutral: NeutralProfile | Non
     """One frame against the neutral; ``None`` = a guest, judged against the machine and their own first passes."""
     if not sample.person:
         return PostureState(guest=state.guest), Posture(carriage_m=sample.carriage_m)
-    guest, judged = _judged(state, sample, neutral)
+    bent = bend(sample)
+    guest, judged = _judged(state, sample, neutral, bent)
     smooth = _smoothed(state, sample.t_s, judged)
     front, side = "valgus" in sample.checks, "lumbar_flexion" in sample.checks
     knees = sample.knee_flexion_deg
@@ -197,7 +201,7 @@ def judge(state: PostureState, sample: PoseSample, neutral: NeutralProfile | Non
         lumbar_flexion_deg=smooth.get("lumbar") if side else None,
         hip_slide_m=smooth.get("slide") if side else None, heel_lift_deg=Sided(heel, heel),
         foot_placement=sample.foot_placement,
-        standard_error={**sample.standard_error, **reading_errors(neutral, bend(sample))},
+        standard_error={**sample.standard_error, **reading_errors(neutral, bent)},
         checks=sample.checks,
     )  # fmt: skip
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from device.core.actions import Publish, ReplayFrame, StoreAlert, StoreRep, StoreSet
-from device.core.state import ActiveFault, Clock, LiftingSet
+from device.core.state import ActiveFault, Clock, History, LiftingSet
 from device.core.turn import Turn
 from device.messages import AlertRecord, SetRecord
 
@@ -19,13 +20,19 @@ REPLAY_STEP_S = 0.06
 
 def utc_at(clock: Clock, t_s: float) -> str:
     """The wall-clock time of the monotonic ``t_s``, ISO 8601; empty before the first tick."""
-    if clock.tick_s is None or not clock.tick_utc:
-        return ""
-    try:
-        ticked = datetime.fromisoformat(clock.tick_utc)
-    except ValueError:
+    ticked = None if clock.tick_s is None else _parsed(clock.tick_utc)
+    if ticked is None or clock.tick_s is None:
         return ""
     return (ticked + timedelta(seconds=t_s - clock.tick_s)).isoformat(timespec="milliseconds")
+
+
+@lru_cache(maxsize=4)
+def _parsed(utc: str) -> datetime | None:
+    """None for what is no time. Every frame between two ticks asks for the same one."""
+    try:
+        return datetime.fromisoformat(utc) if utc else None
+    except ValueError:
+        return None
 
 
 def set_record(turn: Turn, lifting: LiftingSet, ended_utc: str | None = None) -> SetRecord:
@@ -84,7 +91,7 @@ def remember(turn: Turn, t_s: float) -> None:
     start = 0
     while start < len(frames) and frames[start].t_s < oldest:
         start += 1
-    turn.history = replace(turn.history, frames=(*frames[start:], frame))
+    turn.history = History((*frames[start:], frame), turn.history.waiting)
 
 
 def store_replays(turn: Turn, at_once: bool = False) -> None:

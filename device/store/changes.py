@@ -6,7 +6,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from device.messages import Command
-from device.store.schema import Alert, Audit, Member, Review, TrainingSet, utc_text
+from device.store.schema import ALERTS, AUDIT, MEMBERS, REVIEWS, SETS, utc_text
 
 WORDS = {"review": "reviewed an alert", "delete_member": "deleted a member"}
 
@@ -18,12 +18,12 @@ def apply(connection: Connection, command: Command, at_utc: str) -> str | None:
         log(connection, at_utc, who, target, value)
         return None
     if command.name == "review":
-        if connection.execute(select(Alert.id).where(Alert.id == target)).first() is None:
+        if connection.execute(select(ALERTS.c.id).where(ALERTS.c.id == target)).first() is None:
             return f"there is no alert {target!r} any more"
         review(connection, target, value, at_utc, who)
         log(connection, at_utc, who, WORDS["review"], f"{target}: {value}")
         return None
-    if connection.execute(select(Member.tag).where(Member.tag == value)).first() is None:
+    if connection.execute(select(MEMBERS.c.tag).where(MEMBERS.c.tag == value)).first() is None:
         return f"there is no member {value!r}"
     sets = delete_member(connection, value)
     # not the tag: what was deleted must not live on in the log
@@ -33,18 +33,18 @@ def apply(connection: Connection, command: Command, at_utc: str) -> str | None:
 
 def review(connection: Connection, alert_id: str, verdict: str, at_utc: str, who: str) -> None:
     values = {"verdict": verdict, "reviewed_utc": utc_text(at_utc), "reviewer": who}
-    statement = upsert(Review).values(alert_id=alert_id, **values)
+    statement = upsert(REVIEWS).values(alert_id=alert_id, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["alert_id"], set_=values))
 
 
 def delete_member(connection: Connection, tag: str) -> int:
     """Everything of one member: neutrals, sets, reps, motions, alerts, replays, reviews. Returns how many sets."""
-    of_member = select(TrainingSet.id).where(TrainingSet.member == tag)
+    of_member = select(SETS.c.id).where(SETS.c.member == tag)
     sets = connection.execute(select(func.count()).select_from(of_member.subquery())).scalar_one()
-    connection.execute(delete(Alert).where(Alert.set_id.in_(of_member)))
-    connection.execute(delete(Member).where(Member.tag == tag))
+    connection.execute(delete(ALERTS).where(ALERTS.c.set_id.in_(of_member)))
+    connection.execute(delete(MEMBERS).where(MEMBERS.c.tag == tag))
     return int(sets)
 
 
 def log(connection: Connection, at_utc: str, who: str, what: str, detail: str) -> None:
-    connection.execute(insert(Audit).values(at_utc=utc_text(at_utc), who=who, what=what, detail=detail))
+    connection.execute(insert(AUDIT).values(at_utc=utc_text(at_utc), who=who, what=what, detail=detail))

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from device.store.engine import reader_engine
-from device.store.schema import Alert, Base, Review
+from device.store.schema import ALERTS, METADATA, REVIEWS
 
 KINDS = ("sets", "reps", "alerts", "reviews")
 """``reviews`` are the alerts that a trainer has judged, with the judgement: for tuning thresholds."""
@@ -22,11 +22,11 @@ ROWS_AT_ONCE = 1000
 def query_of(kind: str, since: str | None = None, until: str | None = None) -> Select[Any]:
     """The rows of the span (database times, since <= t < until), oldest first."""
     if kind == "reviews":
-        table = Base.metadata.tables["alerts"]
-        judged = (Review.verdict.label("review"), Review.reviewed_utc, Review.reviewer)
-        query = select(table, *judged).join(Review, Review.alert_id == Alert.id)
+        table = METADATA.tables["alerts"]
+        judged = (REVIEWS.c.verdict.label("review"), REVIEWS.c.reviewed_utc, REVIEWS.c.reviewer)
+        query = select(table, *judged).join(REVIEWS, REVIEWS.c.alert_id == ALERTS.c.id)
     else:
-        table = Base.metadata.tables[kind]
+        table = METADATA.tables[kind]
         query = select(table)
     if since is not None:
         query = query.where(table.c.started_utc >= since)

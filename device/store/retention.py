@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from device.config import Retention
 from device.store.changes import log
-from device.store.schema import Alert, Audit, Base, Meta, Motion, Rep, Replay, TrainingSet, utc_text
+from device.store.schema import ALERTS, AUDIT, META, MOTIONS, REPLAYS, REPS, SETS, utc_text
 
 DUE_KEY = "retention_due_utc"
 ROWS_AT_ONCE = 300
 """Deleted in one transaction: a tenth of a second on an SD card, between which reps are stored (ours)."""
 
 _COLUMNS = {
-    "sets": (TrainingSet, "started_utc", "sets_days"),
-    "reps": (Rep, "started_utc", "reps_days"),
-    "alerts": (Alert, "started_utc", "alerts_days"),
-    "replays": (Replay, "created_utc", "replays_days"),
-    "motions": (Motion, "created_utc", "replays_days"),
-    "audit": (Audit, "at_utc", "audit_days"),
+    "sets": (SETS, "started_utc", "sets_days"),
+    "reps": (REPS, "started_utc", "reps_days"),
+    "alerts": (ALERTS, "started_utc", "alerts_days"),
+    "replays": (REPLAYS, "created_utc", "replays_days"),
+    "motions": (MOTIONS, "created_utc", "replays_days"),
+    "audit": (AUDIT, "at_utc", "audit_days"),
 }
 KINDS = tuple(_COLUMNS)
 
@@ -34,14 +34,13 @@ def next_due(now: datetime, at_hour: int) -> datetime:
 
 def due_at(connection: Connection) -> str | None:
     """When the next deletion is due (database time); None before the device has said so."""
-    return connection.execute(select(Meta.value).where(Meta.key == DUE_KEY)).scalar()
+    return connection.execute(select(META.c.value).where(META.c.key == DUE_KEY)).scalar()
 
 
 def expired(connection: Connection, retention: Retention, at: datetime) -> dict[str, int]:
     """How many rows of each kind a deletion at ``at`` takes on its own account; a set's reps go with it besides."""
     counts = {}
-    for kind, (model, column, _) in _COLUMNS.items():
-        table: Table = Base.metadata.tables[model.__tablename__]
+    for kind, (table, column, _) in _COLUMNS.items():
         before = table.c[column] < cutoff(retention, kind, at)
         counts[kind] = int(connection.execute(select(func.count()).select_from(table).where(before)).scalar_one())
     return counts
@@ -65,8 +64,7 @@ def delete_expired(connection: Connection, retention: Retention, now: datetime) 
         return False
     # what was announced for this time and no more, even where the machine was off until now
     announced = datetime.fromisoformat(due)
-    for kind, (model, column, _) in _COLUMNS.items():
-        table: Table = Base.metadata.tables[model.__tablename__]
+    for kind, (table, column, _) in _COLUMNS.items():
         key = list(table.primary_key.columns)
         oldest = select(*key).where(table.c[column] < cutoff(retention, kind, announced)).limit(ROWS_AT_ONCE)
         rows = connection.execute(oldest).all()
@@ -81,5 +79,5 @@ def delete_expired(connection: Connection, retention: Retention, now: datetime) 
 
 def _set_due(connection: Connection, retention: Retention, now: datetime) -> None:
     due = utc_text(next_due(now, retention.at_hour))
-    statement = insert(Meta).values(key=DUE_KEY, value=due)
+    statement = insert(META).values(key=DUE_KEY, value=due)
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": due}))

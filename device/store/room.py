@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, func, select
 
 from device.store.backup import backups_of
-from device.store.schema import Replay
+from device.store.schema import REPLAYS
 
 RESERVE_NAME = "reserve"
 RESERVE_BYTES = 8 * 2**20
@@ -46,7 +46,7 @@ def release_reserve(database: Path) -> None:
 
 def delete_oldest_replays(connection: Connection) -> int:
     """Frees the pages of some replays for what comes next; the number deleted."""
-    oldest = select(Replay.alert_id).order_by(Replay.created_utc, Replay.alert_id).limit(REPLAYS_AT_ONCE)
+    oldest = select(REPLAYS.c.alert_id).order_by(REPLAYS.c.created_utc, REPLAYS.c.alert_id).limit(REPLAYS_AT_ONCE)
     count = connection.execute(select(func.count()).select_from(oldest.subquery())).scalar_one()
-    connection.execute(delete(Replay).where(Replay.alert_id.in_(oldest.scalar_subquery())))
+    connection.execute(delete(REPLAYS).where(REPLAYS.c.alert_id.in_(oldest.scalar_subquery())))
     return int(count)

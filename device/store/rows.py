@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Table, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from device.messages import AlertRecord, RepRecord, SetRecord
-from device.store.schema import Alert, Base, Member, Motion, Neutral, Rep, Replay, TrainingSet, utc_text
+from device.store.schema import ALERTS, MEMBERS, MOTIONS, NEUTRALS, REPLAYS, REPS, SETS, utc_text
 
 USUAL_LOAD_SETS = 10
 """The usual working load is the median over this many of the newest sets (ours)."""
@@ -33,14 +33,14 @@ class MemberHistory:
     last_seat_notch: int | None = None
 
 
-def _upsert(connection: Connection, table: type[Base], key: tuple[str, ...], values: dict[str, Any]) -> None:
+def _upsert(connection: Connection, table: Table, key: tuple[str, ...], values: dict[str, Any]) -> None:
     statement = insert(table).values(values)
     changed = {name: statement.excluded[name] for name in values if name not in key}
     connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed))
 
 
 def write_member(connection: Connection, tag: str, seen_utc: str) -> None:
-    connection.execute(insert(Member).values(tag=tag, created_utc=utc_text(seen_utc)).on_conflict_do_nothing())
+    connection.execute(insert(MEMBERS).values(tag=tag, created_utc=utc_text(seen_utc)).on_conflict_do_nothing())
 
 
 def write_set(connection: Connection, record: SetRecord) -> None:
@@ -58,7 +58,7 @@ def write_set(connection: Connection, record: SetRecord) -> None:
         "enrolled": record.enrolled,
         "enrolment": record.enrolment,
     }
-    _upsert(connection, TrainingSet, ("id",), values)
+    _upsert(connection, SETS, ("id",), values)
 
 
 def write_rep(connection: Connection, record: SetRecord, rep: RepRecord) -> None:
@@ -85,12 +85,12 @@ def write_rep(connection: Connection, record: SetRecord, rep: RepRecord) -> None
         "verdict": rep.verdict,
         "faults": list(rep.faults),
     }
-    _upsert(connection, Rep, ("set_id", "number"), values)
+    _upsert(connection, REPS, ("set_id", "number"), values)
     counts = {
-        column: select(func.count()).where(Rep.set_id == rep.set_id, Rep.verdict == verdict).scalar_subquery()
+        column: select(func.count()).where(REPS.c.set_id == rep.set_id, REPS.c.verdict == verdict).scalar_subquery()
         for column, verdict in (("good", "good"), ("faulty", "fault"), ("uncertain", "uncertain"))
     }
-    connection.execute(update(TrainingSet).where(TrainingSet.id == rep.set_id).values(counts))
+    connection.execute(update(SETS).where(SETS.c.id == rep.set_id).values(counts))
 
 
 def write_motion(connection: Connection, rep: RepRecord, motion: Mapping[str, Any]) -> None:
@@ -102,7 +102,7 @@ def write_motion(connection: Connection, rep: RepRecord, motion: Mapping[str, An
         "has_figure": bool(motion["figure"]),
         "frames_zlib": pack_replay(motion),
     }
-    _upsert(connection, Motion, ("set_id", "number"), values)
+    _upsert(connection, MOTIONS, ("set_id", "number"), values)
 
 
 def write_alert(connection: Connection, record: AlertRecord) -> None:
@@ -118,7 +118,7 @@ def write_alert(connection: Connection, record: AlertRecord) -> None:
         "peak": record.peak,
         "sentence": record.sentence,
     }
-    _upsert(connection, Alert, ("id",), values)
+    _upsert(connection, ALERTS, ("id",), values)
 
 
 def pack_replay(replay: Mapping[str, Any]) -> bytes:
@@ -133,7 +133,7 @@ def unpack_replay(frames_zlib: bytes) -> dict[str, Any]:
 
 def write_replay(connection: Connection, alert_id: str, created_utc: str, frames_zlib: bytes) -> None:
     values = {"alert_id": alert_id, "created_utc": utc_text(created_utc), "frames_zlib": frames_zlib}
-    _upsert(connection, Replay, ("alert_id",), values)
+    _upsert(connection, REPLAYS, ("alert_id",), values)
 
 
 def write_neutral(
@@ -146,7 +146,7 @@ def write_neutral(
 ) -> None:
     write_member(connection, tag, created_utc)
     connection.execute(
-        insert(Neutral).values(
+        insert(NEUTRALS).values(
             member=tag, created_utc=utc_text(created_utc), goal=goal, seat_notch=seat_notch, profile=dict(profile)
         )
     )
@@ -155,22 +155,24 @@ def write_neutral(
 def recall_member(connection: Connection, tag: str) -> MemberHistory:
     """The newest neutral, the last seat and the usual working load (warm-ups and enrolments left out)."""
     neutral = connection.execute(
-        select(Neutral.profile).where(Neutral.member == tag).order_by(Neutral.created_utc.desc(), Neutral.id.desc())
+        select(NEUTRALS.c.profile)
+        .where(NEUTRALS.c.member == tag)
+        .order_by(NEUTRALS.c.created_utc.desc(), NEUTRALS.c.id.desc())
     ).first()
     seat = connection.execute(
-        select(TrainingSet.seat_notch)
-        .where(TrainingSet.member == tag, TrainingSet.seat_notch.is_not(None))
-        .order_by(TrainingSet.started_utc.desc())
+        select(SETS.c.seat_notch)
+        .where(SETS.c.member == tag, SETS.c.seat_notch.is_not(None))
+        .order_by(SETS.c.started_utc.desc())
     ).first()
     loads = connection.execute(
-        select(TrainingSet.load_kg)
+        select(SETS.c.load_kg)
         .where(
-            TrainingSet.member == tag,
-            TrainingSet.load_kg.is_not(None),
-            TrainingSet.goal != "warm_up",
-            TrainingSet.enrolment.is_(False),
+            SETS.c.member == tag,
+            SETS.c.load_kg.is_not(None),
+            SETS.c.goal != "warm_up",
+            SETS.c.enrolment.is_(False),
         )
-        .order_by(TrainingSet.started_utc.desc())
+        .order_by(SETS.c.started_utc.desc())
         .limit(USUAL_LOAD_SETS)
     ).scalars()
     kilograms = [load for load in loads if load is not None]

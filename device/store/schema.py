@@ -1,4 +1,6 @@
-"""The tables, as SQLAlchemy 2 models. Migrations in ``device/store/migrations`` lead to exactly this.
+"""The tables, for SQLAlchemy's Core: its mapper would take 7 MB of each process.
+
+Migrations in ``device/store/migrations`` lead to exactly this.
 
 Times are UTC text of fixed width (``2026-11-23T13:18:54.123Z``), so that text order is time order.
 Units stand in the column names. ``NULL`` means unknown, never zero.
@@ -7,10 +9,22 @@ Units stand in the column names. ``NULL`` means unknown, never zero.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, Final
 
-from sqlalchemy import JSON, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, MetaData, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
 
 DATABASE_NAME = "legpress.sqlite3"
 HEAD_REVISION = "0002"
@@ -38,161 +52,151 @@ def utc_text(moment: str | datetime) -> str:
     return aware.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-class Base(DeclarativeBase):
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar[dict[Any, Any]] = {dict[str, Any]: JSON, list[str]: JSON}
+METADATA: Final = MetaData(naming_convention=NAMING)
 
 
-class Member(Base):
-    """A member is an opaque tag; no name is stored."""
-
-    __tablename__ = "members"
-    tag: Mapped[str] = mapped_column(String(64), primary_key=True)
-    created_utc: Mapped[str] = mapped_column(String(24))
+def _text(name: str, length: int, **options: Any) -> Column[str]:
+    """A text that is always there."""
+    return Column(name, String(length), nullable=False, **options)
 
 
-class Neutral(Base):
-    """A clean reference of one member: the newest one counts, older ones are kept for comparison."""
-
-    __tablename__ = "neutrals"
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    member: Mapped[str] = mapped_column(ForeignKey("members.tag", ondelete="CASCADE"), index=True)
-    created_utc: Mapped[str] = mapped_column(String(24))
-    goal: Mapped[str | None] = mapped_column(String(16))
-    seat_notch: Mapped[int | None]
-    profile: Mapped[dict[str, Any]]
+def _number(name: str, kind: type[Double[float]] | type[Integer] = Double, **options: Any) -> Column[Any]:
+    """A number that is always there."""
+    return Column(name, kind, nullable=False, **options)
 
 
-class TrainingSet(Base):
-    """One set; the row exists from its first rep on, ``ended_utc`` comes with its end."""
+MEMBERS: Final = Table("members", METADATA, Column("tag", String(64), primary_key=True), _text("created_utc", 24))
+"""A member is an opaque tag; no name is stored."""
 
-    __tablename__ = "sets"
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    member: Mapped[str | None] = mapped_column(ForeignKey("members.tag", ondelete="CASCADE"))
-    goal: Mapped[str] = mapped_column(String(16))
-    started_utc: Mapped[str] = mapped_column(String(24))
-    ended_utc: Mapped[str | None] = mapped_column(String(24))
-    load_kg: Mapped[float | None]
-    seat_notch: Mapped[int | None]
-    reps: Mapped[int]
-    enrolled: Mapped[bool]
-    enrolment: Mapped[bool]
-    good: Mapped[int] = mapped_column(server_default="0")
-    """Its stored reps by verdict, counted with each rep: what lists and trends read instead of the reps."""
-    faulty: Mapped[int] = mapped_column(server_default="0")
-    uncertain: Mapped[int] = mapped_column(server_default="0")
+NEUTRALS: Final = Table(
+    "neutrals",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("member", ForeignKey("members.tag", ondelete="CASCADE"), nullable=False, index=True),
+    _text("created_utc", 24),
+    Column("goal", String(16)),
+    Column("seat_notch", Integer),
+    Column("profile", JSON, nullable=False),
+)
+"""Clean references of the members: the newest one counts, older ones are kept for comparison."""
 
-    __table_args__ = (
-        Index(None, "started_utc", "id"),
-        Index(None, "member", "started_utc", "id"),
-        Index(None, "goal", "started_utc", "id"),
-        Index(
-            "ix_sets_trends",
-            "started_utc", "enrolment", "goal", "seat_notch", "load_kg", "good", "faulty", "uncertain",
-        ),
-    )  # fmt: skip
-    """The last one holds all that a trend reads, so that a year of sets is summed without touching their rows."""
+SETS: Final = Table(
+    "sets",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("member", ForeignKey("members.tag", ondelete="CASCADE")),
+    _text("goal", 16),
+    _text("started_utc", 24),
+    Column("ended_utc", String(24)),
+    Column("load_kg", Double),
+    Column("seat_notch", Integer),
+    _number("reps", Integer),
+    Column("enrolled", Boolean, nullable=False),
+    Column("enrolment", Boolean, nullable=False),
+    # Its stored reps by verdict, counted with each rep: what lists and trends read instead of the reps.
+    _number("good", Integer, server_default="0"),
+    _number("faulty", Integer, server_default="0"),
+    _number("uncertain", Integer, server_default="0"),
+    Index(None, "started_utc", "id"),
+    Index(None, "member", "started_utc", "id"),
+    Index(None, "goal", "started_utc", "id"),
+    # Holds all that a trend reads, so that a year of sets is summed without touching their rows.
+    Index(
+        "ix_sets_trends", "started_utc", "enrolment", "goal", "seat_notch", "load_kg", "good", "faulty", "uncertain"
+    ),
+)
+"""A row exists from the set's first rep on, ``ended_utc`` comes with its end."""
 
+REPS: Final = Table(
+    "reps",
+    METADATA,
+    Column("set_id", ForeignKey("sets.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _text("started_utc", 24),
+    _number("duration_s"),
+    _number("eccentric_s"),
+    _number("concentric_s"),
+    Column("rom_m", Double),
+    Column("min_knee_flexion_deg", Double),
+    Column("max_knee_flexion_deg", Double),
+    Column("peak_load_kg", Double),
+    Column("mean_speed_m_s", Double),
+    Column("peak_speed_m_s", Double),
+    Column("mean_power_w", Double),
+    Column("worst_valgus_left_deg", Double),
+    Column("worst_valgus_right_deg", Double),
+    Column("worst_rounding_deg", Double),
+    Column("worst_arching_deg", Double),
+    _text("verdict", 10),
+    Column("faults", JSON, nullable=False),
+    Index(None, "started_utc", "verdict"),
+)
 
-class Rep(Base):
-    __tablename__ = "reps"
-    set_id: Mapped[str] = mapped_column(ForeignKey("sets.id", ondelete="CASCADE"), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    started_utc: Mapped[str] = mapped_column(String(24))
-    duration_s: Mapped[float]
-    eccentric_s: Mapped[float]
-    concentric_s: Mapped[float]
-    rom_m: Mapped[float | None]
-    min_knee_flexion_deg: Mapped[float | None]
-    max_knee_flexion_deg: Mapped[float | None]
-    peak_load_kg: Mapped[float | None]
-    mean_speed_m_s: Mapped[float | None]
-    peak_speed_m_s: Mapped[float | None]
-    mean_power_w: Mapped[float | None]
-    worst_valgus_left_deg: Mapped[float | None]
-    worst_valgus_right_deg: Mapped[float | None]
-    worst_rounding_deg: Mapped[float | None]
-    worst_arching_deg: Mapped[float | None]
-    verdict: Mapped[str] = mapped_column(String(10))
-    faults: Mapped[list[str]]
+MOTIONS: Final = Table(
+    "motions",
+    METADATA,
+    Column("set_id", String(36), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _text("created_utc", 24, index=True),
+    Column("has_figure", Boolean, nullable=False),
+    Column("frames_zlib", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["set_id", "number"], ["reps.set_id", "reps.number"], ondelete="CASCADE"),
+)
+"""Curves of each rep, and for the first good rep of a set its stick figures: JSON, compressed. Never an image."""
 
-    __table_args__ = (Index(None, "started_utc", "verdict"),)
+ALERTS: Final = Table(
+    "alerts",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("set_id", String(36)),
+    Column("rep_number", Integer),
+    _text("kind", 24),
+    Column("side", String(5)),
+    _text("priority", 6),
+    _text("started_utc", 24),
+    Column("duration_s", Double),
+    _number("peak"),
+    _text("sentence", 200),
+    Index(None, "started_utc", "id"),
+    Index(None, "started_utc", "kind"),
+    Index(None, "kind", "started_utc", "id"),
+    Index(None, "set_id", "kind"),
+)
+"""Faults from onset to release.
 
+``set_id`` is no foreign key on purpose: a fault in a set's first rep is committed before that
+rep, and so before the set. Deleting a member deletes the alerts of their sets with them.
+"""
 
-class Motion(Base):
-    """Curves of one rep, and for the first good rep of a set its stick figures: JSON, compressed. Never an image."""
+REPLAYS: Final = Table(
+    "replays",
+    METADATA,
+    Column("alert_id", ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    _text("created_utc", 24, index=True),
+    Column("frames_zlib", LargeBinary, nullable=False),
+)
+"""Stick figure and curves around an alert: JSON, compressed with zlib. Never an image."""
 
-    __tablename__ = "motions"
-    set_id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    created_utc: Mapped[str] = mapped_column(String(24), index=True)
-    has_figure: Mapped[bool]
-    frames_zlib: Mapped[bytes] = mapped_column(LargeBinary)
+REVIEWS: Final = Table(
+    "reviews",
+    METADATA,
+    Column("alert_id", ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    _text("verdict", 6),
+    _text("reviewed_utc", 24),
+    _text("reviewer", 16),
+)
+"""A trainer's judgement of an alert: ``right``, ``wrong`` or ``unsure``, and the role that was signed in; no names."""
 
-    __table_args__ = (ForeignKeyConstraint(["set_id", "number"], ["reps.set_id", "reps.number"], ondelete="CASCADE"),)
+AUDIT: Final = Table(
+    "audit",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    _text("at_utc", 24, index=True),
+    _text("who", 16),
+    _text("what", 40),
+    _text("detail", 400),
+)
+"""What staff changed, when, and in which role."""
 
-
-class Alert(Base):
-    """One fault from onset to release.
-
-    ``set_id`` is no foreign key on purpose: a fault in a set's first rep is committed before that
-    rep, and so before the set. Deleting a member deletes the alerts of their sets with them.
-    """
-
-    __tablename__ = "alerts"
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    set_id: Mapped[str | None] = mapped_column(String(36))
-    rep_number: Mapped[int | None]
-    kind: Mapped[str] = mapped_column(String(24))
-    side: Mapped[str | None] = mapped_column(String(5))
-    priority: Mapped[str] = mapped_column(String(6))
-    started_utc: Mapped[str] = mapped_column(String(24))
-    duration_s: Mapped[float | None]
-    peak: Mapped[float]
-    sentence: Mapped[str] = mapped_column(String(200))
-
-    __table_args__ = (
-        Index(None, "started_utc", "id"),
-        Index(None, "started_utc", "kind"),
-        Index(None, "kind", "started_utc", "id"),
-        Index(None, "set_id", "kind"),
-    )
-
-
-class Replay(Base):
-    """Stick figure and curves around an alert: JSON, compressed with zlib. Never an image."""
-
-    __tablename__ = "replays"
-    alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True)
-    created_utc: Mapped[str] = mapped_column(String(24), index=True)
-    frames_zlib: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class Review(Base):
-    """A trainer's judgement of one alert: ``right``, ``wrong`` or ``unsure``. The newest counts."""
-
-    __tablename__ = "reviews"
-    alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True)
-    verdict: Mapped[str] = mapped_column(String(6))
-    reviewed_utc: Mapped[str] = mapped_column(String(24))
-    reviewer: Mapped[str] = mapped_column(String(16))
-    """The role that was signed in; no names are kept."""
-
-
-class Audit(Base):
-    """What staff changed, when, and in which role."""
-
-    __tablename__ = "audit"
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    at_utc: Mapped[str] = mapped_column(String(24), index=True)
-    who: Mapped[str] = mapped_column(String(16))
-    what: Mapped[str] = mapped_column(String(40))
-    detail: Mapped[str] = mapped_column(String(400))
-
-
-class Meta(Base):
-    """Facts about the database itself, by key: ``created_utc``, ``retention_due_utc``."""
-
-    __tablename__ = "meta"
-    key: Mapped[str] = mapped_column(String(40), primary_key=True)
-    value: Mapped[str] = mapped_column(String(200))
+META: Final = Table("meta", METADATA, Column("key", String(40), primary_key=True), _text("value", 200))
+"""Facts about the database itself, by key: ``created_utc``, ``retention_due_utc``."""

@@ -8,7 +8,7 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection, create_engine, event
 
-from device.store.schema import Base
+from device.store.schema import METADATA
 
 _engine = create_engine(context.config.get_main_option("sqlalchemy.url", ""))
 
@@ -29,7 +29,7 @@ def _begin(connection: Connection) -> None:
 with _engine.connect() as _connection:
     context.configure(
         connection=_connection,
-        target_metadata=Base.metadata,
+        target_metadata=METADATA,
         render_as_batch=True,  # SQLite changes a table by copying it
         transactional_ddl=True,
         transaction_per_migration=True,
