@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from device.config import Config
+from device.calibration_guide import Part
+from device.config import Config, Direction
 from device.errors import UserError
 
 FILE: Final = "calibration.json"
-Part = Literal["load", "seat"]
 
 
 class CalibrationStoreError(UserError):
@@ -27,15 +27,27 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+CountsPerKg = Annotated[float, Field(ge=-1e6, le=1e6)]
+Reading = Annotated[float, Field(ge=0.02, le=0.98)]
+
+
 class LoadCalibration(_Record):
-    counts_per_kg: Annotated[float, Field(ge=-1e6, le=1e6)]
+    """Of the one cell, or of the left foot's and the right foot's."""
+
+    counts_per_kg: CountsPerKg
     tare_counts: int
+    counts_per_kg_right: CountsPerKg | None = None
+    tare_counts_right: int | None = None
     made_utc: str
 
 
 class SeatCalibration(_Record):
-    reading_at_first: Annotated[float, Field(ge=0.02, le=0.98)]
-    reading_at_last: Annotated[float, Field(ge=0.02, le=0.98)]
+    """Of the potentiometer, of the ranger, or of both."""
+
+    reading_at_first: Reading | None = None
+    reading_at_last: Reading | None = None
+    tof_first_m: Annotated[float, Field(ge=0, le=3)] | None = None
+    tof_direction: Direction | None = None
     made_utc: str
 
 
@@ -71,10 +83,9 @@ def store(state_dir: Path, part: Part, values: dict[str, Any]) -> Measured:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise CalibrationStoreError(f"this is no calibration of the {part}: {problems}") from error
-    if isinstance(record, LoadCalibration) and record.counts_per_kg == 0:
-        raise CalibrationStoreError("counts_per_kg is 0: the weight made no difference")
-    if isinstance(record, SeatCalibration) and record.reading_at_first == record.reading_at_last:
-        raise CalibrationStoreError("the first and the last notch read the same")
+    problem = _nonsense(record)
+    if problem is not None:
+        raise CalibrationStoreError(problem)
     return _write(state_dir, now.model_copy(update={part: record, f"{part}_before": getattr(now, part)}))
 
 
@@ -103,20 +114,52 @@ def _write(state_dir: Path, measured: Measured) -> Measured:
     return measured
 
 
+def _nonsense(record: LoadCalibration | SeatCalibration) -> str | None:
+    """Why values that are each allowed are no calibration together, or None."""
+    if isinstance(record, LoadCalibration):
+        if 0 in (record.counts_per_kg, record.counts_per_kg_right):
+            return "counts_per_kg is 0: the weight made no difference"
+        if (record.counts_per_kg_right is None) != (record.tare_counts_right is None):
+            return "the right cell needs both counts_per_kg_right and tare_counts_right"
+        return None
+    halves = (record.reading_at_first, record.reading_at_last), (record.tof_first_m, record.tof_direction)
+    if any((first is None) != (second is None) for first, second in halves) or halves == ((None, None), (None, None)):
+        return "a seat needs reading_at_first and reading_at_last, tof_first_m and tof_direction, or all of them"
+    if record.reading_at_first is not None and record.reading_at_first == record.reading_at_last:
+        return "the first and the last notch read the same"
+    return None
+
+
+KEYS: Final[dict[Part, dict[str, tuple[str, str]]]] = {
+    "load": {"cell": ("counts_per_kg", "tare_counts"), "right cell": ("counts_per_kg_right", "tare_counts_right")},
+    "seat": {"pot": ("reading_at_first", "reading_at_last"), "tof": ("tof_first_m", "tof_direction")},
+}
+"""What a calibration measures, by the sensor that it belongs to; the two of a sensor hold together or not at all."""
+
+
 def given_in_file(config: Config, part: Part) -> list[str]:
-    """The keys of this part that the configuration file gives, and that therefore hold whatever is measured."""
-    section, keys = (config.load, ("counts_per_kg", "tare_counts")) if part == "load" else (
-        config.seat, ("reading_at_first", "reading_at_last"))  # fmt: skip
-    return [f"{part}.{key}" for key in keys if key in section.model_fields_set]
+    """The keys of this part's sensors that the configuration file gives, and that hold whatever is measured."""
+    if part == "load":
+        sensors = ["cell", "right cell"] if config.load.cells == 2 else ["cell"]
+    else:
+        sensors = [sensor for sensor in config.seat.sensors if sensor in KEYS["seat"]]
+    given = getattr(config, part).model_fields_set
+    return [f"{part}.{key}" for sensor in sensors for key in KEYS[part][sensor] if key in given]
 
 
 def in_force(config: Config) -> Config:
     """``config`` with what was measured where the file says nothing. Raises CalibrationStoreError."""
     measured = stored(config.paths.state_dir)
-    if measured.load is not None and not given_in_file(config, "load"):
-        values = {"counts_per_kg": measured.load.counts_per_kg, "tare_counts": measured.load.tare_counts}
-        config = config.model_copy(update={"load": config.load.model_copy(update=values)})
-    if measured.seat is not None and not given_in_file(config, "seat"):
-        ends = {"reading_at_first": measured.seat.reading_at_first, "reading_at_last": measured.seat.reading_at_last}
-        config = config.model_copy(update={"seat": config.seat.model_copy(update=ends)})
+    for part, sensors in KEYS.items():
+        record, section = getattr(measured, part), getattr(config, part)
+        if record is None:
+            continue
+        values = {
+            key: getattr(record, key)
+            for pair in sensors.values()
+            if not section.model_fields_set.intersection(pair)
+            for key in pair
+            if getattr(record, key) is not None
+        }
+        config = config.model_copy(update={part: section.model_copy(update=values)})
     return config

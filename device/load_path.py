@@ -45,10 +45,14 @@ class LoadPath:
             taken = cell.poll(now_s)
             if taken is not None:
                 self._latest[i] = taken
-                if i == 0 or taken.kg is None:
+                if i == 0 or (taken.kg is None and taken.quality != "uncalibrated"):
                     sample = self._summed(taken, now_s)
         self.next_due_s = min(cell.next_due_s for cell in self.cells)
-        return None if sample is None else self._with_course(sample)
+        if sample is None:
+            return None
+        each = tuple(latest for latest in self._latest if latest is not None)
+        sample = self._with_course(sample)
+        return replace(sample, cells=each) if len(each) == 2 else sample
 
     def _summed(self, taken: LoadSample, now_s: float) -> LoadSample | None:
         if len(self.cells) == 1:
@@ -64,11 +68,6 @@ class LoadPath:
             return LoadSample(now_s, None, None, "rejected")
         t_s = min(left.t_s, right.t_s)
         return LoadSample(t_s, raw, left.kg + right.kg, "ok", left_kg=left.kg, right_kg=right.kg)
-
-    @property
-    def latest(self) -> tuple[LoadSample | None, ...]:
-        """Each cell's own newest sample, left first: for the calibration, which needs counts of one cell at a time."""
-        return tuple(self._latest)
 
     def _with_course(self, sample: LoadSample) -> LoadSample:
         if sample.kg is None:

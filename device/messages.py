@@ -162,6 +162,8 @@ class LoadSample:
     """The force changes as it does while the sled is accelerated: ``kg`` is not the mass alone."""
     zero_off_kg: float | None = None
     """What the empty machine has been reading for a while instead of zero (drift, creep); None: not known."""
+    cells: tuple[LoadSample, ...] = ()
+    """Each cell's own newest sample, left first, where there are two: a calibration needs one cell's counts."""
 
     @property
     def imbalance(self) -> float | None:
@@ -186,6 +188,10 @@ class SeatSample:
     position_m: float | None
     notch: int | None
     quality: SeatQuality
+    reading: float | None = None
+    """The potentiometer's own reading, new with this sample: share of full scale."""
+    distance_m: float | None = None
+    """The ranger's own distance, new with this sample; also where it makes no place of the seat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +270,8 @@ class Command:
     value: str | None = None
     id: str = ""
     target: str | None = None
-    """What it is about, where the value does not say: the alert of a review, the word of an audit entry."""
+    """What it is about, where the value does not say: the alert of a review, the word of an audit entry; ``show``: a
+    ``calibrate`` that only looks."""
     who: str | None = None
     """The role of the person who asked (``staff``, ``admin``), for the audit log; None: the member, or a program."""
     schema_version: int = SCHEMA_VERSION

@@ -19,7 +19,10 @@ TROUBLES: Final = {
     "out_of_range": Trouble("sees nothing within range", "point it at its target again"),
     "too_near": Trouble("its target is nearer than 4 cm", "mount it further away"),
     "wrapped": Trouble("sees something far behind its target", "point it at its target again"),
-    "out_of_place": Trouble("sees something that is not the target", "clear its way; point it at its target again"),
+    "out_of_place": Trouble(
+        "sees something that is not the target",
+        "clear its way; point it at its target again; a new one on the seat: 'legpress calibrate seat'",
+    ),
     "hardware": Trouble("reports a fault of its own", "switch its supply off and on; if it stays, replace it"),
     "bus": Trouble("does not answer on I2C", "check SDA, SCL and supply; 'i2cdetect -y BUS' shows the chip at 29"),
     "wrong_chip": Trouble("another chip answers at its address", "only a VL53L1X will do, one on a bus"),
@@ -59,11 +62,14 @@ class RangePart:
             self._target_s = now_s
         self._log.refused(now_s, trouble)
 
-    def silence(self, now_s: float) -> Literal["stale", "failed"] | None:
-        """What to tell where the target is not measured: ten times a second at most, after three missing readings."""
+    def silence(self, now_s: float, measured: bool = False) -> Literal["stale", "failed"] | None:
+        """What to tell where the target is not measured: ten times a second at most, after three missing readings.
+
+        ``measured``: something was, though not the target. That is told each time, for a calibration wants each.
+        """
         assert self._target_s is not None
         silent_s = now_s - self._target_s
-        if silent_s <= STALE_AFTER_S or now_s - self._told_s < PERIOD_S:
+        if silent_s <= STALE_AFTER_S or (not measured and now_s - self._told_s < PERIOD_S):
             return None
         self._told_s = now_s
         return "failed" if silent_s > FAILED_AFTER_S else "stale"

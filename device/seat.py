@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import replace
 from statistics import median_low
 from typing import Final
 
@@ -90,12 +91,14 @@ class SeatReader:
             return SeatSample(now_s, None, None, "jump")
         place_m = self._to_metres(share)
         if place_m is None:
-            return SeatSample(now_s, None, None, "uncalibrated")
+            return SeatSample(now_s, None, None, "uncalibrated", reading=share)
         sample = self._place.sample(now_s, place_m)
+        if sample.quality == "jump":
+            return sample
         if sample.notch is not None and not self._steady():
             # on its way through the notch
-            return SeatSample(now_s, place_m, None, "between")
-        return sample
+            return SeatSample(now_s, place_m, None, "between", reading=share)
+        return replace(sample, reading=share)
 
     def _steady(self) -> bool:
         """All of the last readings agree, but for one."""

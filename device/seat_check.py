@@ -45,15 +45,20 @@ class CrossCheckedSeat:
         """A sample with every new one of either."""
         if self._agreed_s is None:
             self._agreed_s = now_s
-        new = False
+        new: list[SeatSample] = []
         for i, sensor in enumerate(self._sensors):
             if sensor.next_due_s <= now_s:
                 sample = sensor.poll(now_s)
                 if sample is not None:
                     self._latest[i] = sample
-                    new = True
+                    new.append(sample)
         self.next_due_s = min(sensor.next_due_s for sensor in self._sensors)
-        return self._together(now_s) if new else None
+        together = self._together(now_s) if new else None
+        if together is None:
+            return None
+        reading = next((sample.reading for sample in new if sample.reading is not None), None)
+        distance_m = next((sample.distance_m for sample in new if sample.distance_m is not None), None)
+        return replace(together, reading=reading, distance_m=distance_m)
 
     def _together(self, now_s: float) -> SeatSample | None:
         known = [sample for sample in self._latest if sample is not None and now_s - sample.t_s <= FRESH_S]

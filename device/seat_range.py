@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import replace
 from statistics import median_low
 
 from device.config import Machine, Seat
@@ -38,24 +39,24 @@ class RangeSeat:
         place_m = sign * (distance_m - self._config.tof_first_m)
         notches = self._machine.seat_notches_m
         if not notches:
-            return SeatSample(now_s, None, None, "uncalibrated")
+            return SeatSample(now_s, None, None, "uncalibrated", distance_m=distance_m)
         if not notches[0] - BEYOND_M <= place_m <= notches[-1] + BEYOND_M:
             self._part.refused(now_s, "out_of_place")
-            return self._missing(now_s)
+            return self._missing(now_s, distance_m)
         self._recent.append(place_m)
         sample = self._place.sample(now_s, median_low(self._recent))
         if sample.quality == "jump":
             self._part.refused(now_s, "jump", of_target=True)
         else:
             self._part.took(now_s, distance_m)
-        return sample
+        return replace(sample, distance_m=distance_m)
 
     def reports(self, now_s: float) -> tuple[PartReport, ...]:
         return self._part.reports(now_s)
 
-    def _missing(self, now_s: float) -> SeatSample | None:
-        silence = self._part.silence(now_s)
+    def _missing(self, now_s: float, distance_m: float | None = None) -> SeatSample | None:
+        silence = self._part.silence(now_s, measured=distance_m is not None)
         if silence is None:
             return None
         self._recent.clear()
-        return SeatSample(now_s, None, None, silence)
+        return SeatSample(now_s, None, None, silence, distance_m=distance_m)

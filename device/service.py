@@ -193,7 +193,7 @@ class Device:
         elif isinstance(action, Tare):
             self._tare()
         elif isinstance(action, Calibrate):
-            error, data = self._desk.answer(action.request, self._clock())
+            error, data = self._desk.answer(action.request, self._clock(), action.only_show)
             self._commands.reply(CommandReply(action.command_id, error is None, error, data))
         elif isinstance(action, KeepBackup):
             self._commands.reply(self._backups.answer(action.command))

@@ -191,6 +191,45 @@ def calibration() -> Target:
     return attempt
 
 
+def calibrating() -> Target:
+    """What the pages ask of the two desks: fits with a profile of one's own, and the device's wishes."""
+    from calibration_pictures import Cameras, sled_points, stickered
+
+    from device.calibration_desk import CalibrationDesk
+    from device.config import Config, Paths
+    from device.messages import Command
+    from vision.machine_profile import profile_path
+
+    folder = Path(tempfile.mkdtemp(prefix="legpress-fuzz-"))
+    cameras = Cameras(folder, lambda: 100.0, stickered())
+    config = Config(paths=Paths(state_dir=folder))
+    device = CalibrationDesk(config, config, lambda: None)
+    profile = profile_path("sled45").read_text("utf-8")
+    short = {"points": sled_points(), "focal_px": 524.0}
+    fits = [json.dumps(short), json.dumps(short | {"machine": "my.toml", "profile": profile})]
+    looks = [f"fit side {fit}".encode() for fit in fits] + [b"about side", b"stickers side aruco", b"picture side"]
+    wishes = [
+        b'{"part": "load", "do": "show"}',
+        b'{"part": "seat", "do": "measure", "span_s": 1.0}',
+        b'{"part": "load", "do": "store", "values": {"counts_per_kg": 8000.5, "tare_counts": 12}}',
+    ]
+
+    def attempt(chance: random.Random) -> bool:
+        if chance.random() < 0.5:
+            reply = cameras.answer(Command("look", damaged(chance, looks).decode("utf-8", "replace")))
+            error, data = reply.error, reply.data
+        else:
+            error, data = device.answer(damaged(chance, wishes).decode("utf-8", "replace"), 100.0)
+        assert (error is None) != (data is None)
+        if data is None:
+            return False
+        found = json.loads(data)
+        assert all_finite(found), data
+        return found.get("refused") is None
+
+    return attempt
+
+
 def http() -> Target:
     from web_machine import make_open_machine
 
@@ -313,10 +352,14 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "messages": messages,
     "configuration": configuration,
     "calibration": calibration,
+    "calibrating": calibrating,
     "http": http,
     "clips": clips,
     "landmarks": landmarks,
 }
+
+
+SLOW = ("calibrating", "clips", "landmarks", "http")
 
 
 def outcomes(name: str, count: int, seed: int) -> Iterator[bool]:
@@ -338,7 +381,7 @@ def main(words: list[str]) -> int:
     names = list(TARGETS) if words[0] == "all" else [words[0]]
     seed = int(words[2]) if len(words) > 2 else 1
     for name in names:
-        count = int(words[1]) // (100 if name in ("clips", "landmarks", "http") and words[0] == "all" else 1)
+        count = int(words[1]) // (100 if name in SLOW and words[0] == "all" else 1)
         began_s, accepted = time.monotonic(), sum(outcomes(name, count, seed))
         report = {
             "target": name,

@@ -24,6 +24,7 @@ from web_machine import WebMachine
 from web_server import serving
 
 from device.messages import LiveState, PartsReport
+from web_ui.camera_looks import CameraLooks
 
 needs_browser = [
     pytest.mark.browser,
@@ -213,13 +214,13 @@ class Running:
 
 
 @contextmanager
-def running_browser(state_dir: Path) -> Iterator[Running]:
-    """One browser and one server, for all tests of a module."""
+def running_browser(state_dir: Path, looks: CameraLooks | None = None) -> Iterator[Running]:
+    """One browser and one server, for all tests of a module; ``looks`` answers for the vision process."""
     options = webdriver.ChromeOptions()
     for flag in FLAGS.split():
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    with serving(state_dir, MAX_STREAMS) as (machine, address):
+    with serving(state_dir, MAX_STREAMS, looks) as (machine, address):
         machine.hub.clock = time.monotonic
         browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
         try:

@@ -149,6 +149,14 @@ SCENES: dict[str, LiveState] = {
     "idle_camera_lost": replace(
         IDLE, conditions=(Condition("camera_lost", "camera side gives no pictures; check its cable", 80.0),)
     ),
+    "camera_preview": replace(
+        IDLE,
+        conditions=(
+            Condition("camera_preview", "Staff are looking through camera side to calibrate it", 95.0),
+            Condition("load_uncalibrated", "calibrate the load: legpress calibrate load", 1.0),
+            Condition("seat_failed", "The seat sensor has failed", 1.0),
+        ),
+    ),
     "first_start": replace(
         IDLE,
         conditions=(
@@ -234,6 +242,7 @@ SCENES: dict[str, LiveState] = {
 
 HEADLINES = {
     "idle": "Choose your goal",
+    "camera_preview": "Choose your goal",
     "first_start": "The camera is not set up yet",
     "idle_member": "Choose your goal",
     "enrolment_again": "Slower: two seconds down, two seconds up",
@@ -258,6 +267,7 @@ HEADLINES = {
 }
 MOODS = {
     "idle": "calm",
+    "camera_preview": "calm",
     "first_start": "off",
     "idle_member": "calm",
     "enrolment_again": "info",

@@ -9,8 +9,11 @@ import argparse
 import io
 import sys
 import tempfile
+import time
 from pathlib import Path
 
+from calibration_pages import click_points
+from calibration_pictures import Cameras, stickered
 from kiosk_browser import SIZES, Pages, Running, fresh_pages, running_browser
 from kiosk_scenes import SCENES
 from PIL import Image
@@ -32,6 +35,9 @@ STAFF = {
     "trends": "/trends?by=week",
     "machine": "/machine",
     "settings": "/settings",
+    "calibration": "/calibration",
+    "calibrate-load": "/calibration/load",
+    "calibrate-camera": "/calibration/camera/side",
     "members": "/members",
     "member": "/members/4711",
     "data": "/data",
@@ -63,6 +69,9 @@ def staff_pictures(pages: Pages, folder: Path, only: str) -> None:
             if only in page:
                 pages.open(f"/staff{path}")
                 pages.settled()
+                if page == "calibrate-camera":
+                    click_points(pages)
+                    pages.script("scrollTo(0, 0)")
                 save(pages, folder / f"staff-{page}-{name}.png")
 
 
@@ -99,8 +108,11 @@ def main() -> int:
     parser.add_argument("--only", default="", help="states whose name holds this")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as state, running_browser(Path(state)) as running:
-        take(running, args)
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder)
+        cameras = Cameras(state, time.monotonic, stickered())
+        with running_browser(state, cameras.looks) as running:
+            take(running, args)
     return 0
 
 

@@ -35,6 +35,8 @@ VOCABULARY = {
     "device.settings",
 }
 """What vision and web_ui may use of device."""
+CALIBRATING = {"device.calibration_guide", "device.load_calibration", "device.sensor_calibration"}
+"""What web_ui may use besides: the steps of a calibration and what is refused, as the command line has them."""
 READING_THE_STORE = {
     "device.store.backup_list",
     "device.store.kept_files",
@@ -125,8 +127,8 @@ def test_vision_knows_of_device_only_the_shared_words() -> None:
     assert breaches(under("vision"), set(), "web_ui") == []
 
 
-def test_the_pages_know_of_device_the_shared_words_and_how_to_read_the_store() -> None:
-    assert breaches(under("web_ui"), VOCABULARY | READING_THE_STORE, "device") == []
+def test_the_pages_know_of_device_the_shared_words_how_to_read_the_store_and_how_to_calibrate() -> None:
+    assert breaches(under("web_ui"), VOCABULARY | READING_THE_STORE | CALIBRATING, "device") == []
     assert breaches(under("web_ui"), set(), "vision") == []
 
 

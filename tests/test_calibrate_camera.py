@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.bus import BusError
+from device.calibration_guide import Refused
 from device.command import calibrate_camera, main
 from device.command.calibrate_camera import CameraGuide, Wishes
-from device.command.calibrate_steps import Dialogue, Refused, look
+from device.command.calibrate_steps import Dialogue, look
 from device.config import Camera, Config, Paths
+from vision import calibration_keeping
 from vision.calibration import Calibration, CalibrationError
-from vision.calibration_desk import CalibrationDesk, LookError, NoPicture, answered
+from vision.calibration_desk import LOOKS, CalibrationDesk, LookError, NoPicture, answered
 from vision.calibration_file import calibration_text, load_calibration
 from vision.camera_calibration import from_points, from_stickers
+from vision.camera_fit import Lens
 from vision.clip import ClipReader
 from vision.frames import Frame, Image
 from vision.machine_profile import MachineProfile, load_profile, profile_of, shipped
@@ -101,6 +105,7 @@ def test_a_calibration_file_reads_back_as_it_was_written(tmp_path: Path) -> None
     back = load_calibration(tmp_path / "side.toml")
     assert difference(back, made)[0] < 0.002
     assert (back.made_utc, back.view) == (made.made_utc, made.view)
+    assert back.reprojection_error_px == pytest.approx(made.reprojection_error_px, abs=0.001)
     assert back.carriage_sticker is not None and made.carriage_sticker is not None
     assert back.carriage_sticker.id == made.carriage_sticker.id
     for read, written in zip(back.carriage_sticker.corners_m, made.carriage_sticker.corners_m, strict=True):
@@ -276,10 +281,16 @@ def test_the_sheet_command_writes_the_pdf(tmp_path: Path, capsys: pytest.Capture
 # --- the vision process's desk -------------------------------------------------------------------
 
 
-def desk_showing(image: Image | None, reloaded: list[bool] | None = None) -> CalibrationDesk:
+def config_in(folder: Path) -> Config:
+    return Config(paths=Paths(state_dir=folder, runtime_dir=folder / "run"), cameras=(Camera(name="side"),))
+
+
+def desk_showing(
+    image: Image | None, reloaded: list[bool] | None = None, folder: Path = Path("/nowhere")
+) -> CalibrationDesk:
     frame = None if image is None else Frame(image, 100.0, 7)
     return CalibrationDesk(
-        ["side"], lambda camera: frame, lambda: (reloaded if reloaded is not None else []).append(True)
+        config_in(folder), lambda camera: frame, lambda: (reloaded if reloaded is not None else []).append(True)
     )
 
 
@@ -287,13 +298,25 @@ def test_a_preview_is_announced_before_the_first_picture_and_expires() -> None:
     image, _ = seen_by("mixed/side")
     desk = desk_showing(image)
     assert not desk.previewing("side", 99.5)
-    first = desk.answer("preview side", 99.5)
-    assert (first["jpeg"], desk.previewing("side", 99.5)) == (None, True)
-    shown = desk.answer("preview side", 100.6)
+    with pytest.raises(NoPicture, match="nobody looks through camera side now: ask for the picture again"):
+        desk.answer("picture side", 99.5)
+    assert desk.answer("preview side", 99.5) == {"left_s": 120.0}
+    assert (desk.answer("picture side", 99.6)["jpeg"], desk.previewing("side", 99.6)) == (None, True)
+    shown = desk.answer("picture side", 100.6)
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(shown["jpeg"]), np.uint8), cv2.IMREAD_COLOR)
     assert np.asarray(picture).shape == (480, 640, 3)
-    assert shown["expires_s"] == pytest.approx(118.9)
+    assert shown["left_s"] == pytest.approx(118.9)
+    assert desk.answer("preview side", 101.0)["left_s"] == pytest.approx(118.5)  # not prolonged
     assert not desk.previewing("side", 99.5 + 120.1)
+    with pytest.raises(NoPicture, match="nobody looks"):
+        desk.answer("picture side", 99.5 + 120.1)
+
+
+def test_a_preview_can_be_ended_at_once() -> None:
+    desk = desk_showing(seen_by("mixed/side")[0])
+    desk.answer("preview side", 90.0)
+    assert desk.answer("hide side", 92.0) == {}
+    assert not desk.previewing("side", 92.0)
 
 
 def test_looks_at_nothing_at_darkness_and_at_strangers_are_refused() -> None:
@@ -305,13 +328,26 @@ def test_looks_at_nothing_at_darkness_and_at_strangers_are_refused() -> None:
         desk_showing(np.zeros((480, 640, 3), np.uint8)).answer("stickers side", 100.0)
     with pytest.raises(LookError, match="there is no camera 'top': it has side"):
         desk_showing(None).answer("preview top", 100.0)
-    with pytest.raises(LookError, match="unknown look 'photo': allowed are stickers, scene, preview and reload"):
+    with pytest.raises(LookError, match="unknown look 'photo': allowed are about, preview, hide, picture, stickers"):
         desk_showing(None).answer("photo side", 100.0)
     with pytest.raises(LookError, match="unknown family 'qr': allowed are aruco, apriltag"):
         desk_showing(seen_by("mixed/side")[0]).answer("stickers side qr", 100.0)
 
 
-@given(st.text(max_size=40) | st.none())
+LOOK_WORDS = ("about", "preview", "hide", "picture", "stickers", "fit", "text", "keep", "undo", "x")
+ODD_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["machine", "points", "lens", "focal_px", "stickers", "profile", "a"]), inner),
+    max_leaves=6,
+)
+
+
+@given(
+    st.text(max_size=40)
+    | st.none()
+    | st.builds(lambda look, rest: f"{look} side {rest}", st.sampled_from(LOOK_WORDS), ODD_JSON.map(json.dumps))
+)
 def test_whatever_look_is_asked_for_the_answer_is_a_sentence_or_data(value: str | None) -> None:
     error, data = answered(desk_showing(None), value, 100.0)
     assert (error is None) != (data is None)
@@ -325,28 +361,165 @@ def test_corners_are_the_median_of_several_looks_and_passing_markers_are_left_ou
     assert settled[1] == pytest.approx(quad + 0.15)
 
 
+def sled_points(true: Calibration) -> dict[str, tuple[float, float]]:
+    """Where this camera sees the named points of the sled45 profile."""
+    seen = {name: true.project(np.array(place)) for name, place in SLED.points_m.items()}
+    return {name: (float(px[0]), float(px[1])) for name, px in seen.items()}
+
+
+def fitted(desk: CalibrationDesk, now_s: float = 100.0, **wish: Any) -> dict[str, Any]:
+    return desk.answer(f"fit side {json.dumps(wish)}", now_s)
+
+
+@given(
+    st.lists(st.tuples(st.floats(-320, 960), st.floats(-240, 720)), min_size=8, max_size=8)
+    | st.lists(st.tuples(st.integers(300, 303), st.integers(200, 202)), min_size=8, max_size=8)
+)
+def test_wherever_the_points_are_clicked_the_answer_is_a_fit_or_a_sentence(places: list[tuple[float, float]]) -> None:
+    points = dict(zip(SLED.points_m, places, strict=True))
+    try:
+        made, _ = from_points(SLED, points, (640, 480), 550.0)
+    except CalibrationError as error:
+        assert "\n" not in str(error)
+    else:
+        assert made.reprojection_error_px <= 6.0
+
+
+def test_points_are_fitted_told_kept_exactly_as_shown_and_undone(tmp_path: Path) -> None:
+    image, true = seen_by("mixed/side")
+    reloaded: list[bool] = []
+    desk = desk_showing(image, reloaded, tmp_path)
+    about = desk.answer("about side", 100.0)
+    assert (about["now"], about["before"], about["size_px"]) == (None, False, [640, 480])
+    assert about["machines"] == ["seated_horizontal", "sled45"]
+    fit = fitted(desk, points=sled_points(true), focal_px=true.focal_length_px)
+    assert fit["refused"] is None and fit["view"] == "side" and fit["error_px"] < 0.1
+    assert fit["told"][0].startswith("Fit: the points miss by 0.0") and fit["told"][-1] == "Before: not calibrated"
+    assert [miss["name"] for miss in fit["misses"]] == [f"point {name}" for name in SLED.points_m]
+    assert fit["points"]["seat_left"] == pytest.approx(true.project(np.array(SLED.points_m["seat_left"])), abs=0.5)
+    text = desk.answer(f"text side {fit['fit']}", 100.0)["text"]
+    path = Path(desk.answer(f"keep side {fit['fit']}", 100.0)["path"])
+    assert path == tmp_path / "calibration" / "side.toml" and path.read_text("utf-8") == text
+    assert difference(load_calibration(path), true)[0] < 0.01
+    assert load_calibration(path).scene is not None
+
+    again = fitted(desk, machine="current", points=sled_points(true), focal_px=1.05 * true.focal_length_px)
+    assert again["moved_m"] > 0.02 and "the camera has moved" in again["told"][-1]
+    with pytest.raises(LookError, match="that fit is not the newest any more; fit again"):
+        desk.answer(f"keep side {fit['fit']}", 100.0)
+    desk.answer(f"keep side {again['fit']}", 100.0)
+    assert desk.answer("about side", 100.0)["before"] is True
+    desk.answer("undo side", 100.0)
+    assert path.read_text("utf-8") == text
+    assert len(reloaded) == 3
+
+
+def test_a_fit_that_is_refused_shows_where_it_misses_and_cannot_be_kept(tmp_path: Path) -> None:
+    image, true = seen_by("mixed/side")
+    desk = desk_showing(image, folder=tmp_path)
+    good = fitted(desk, points=sled_points(true), focal_px=true.focal_length_px)
+    off = sled_points(true)
+    off["plate_top_left"] = (off["plate_top_left"][0] + 60.0, off["plate_top_left"][1])
+    bad = fitted(desk, points=off, focal_px=true.focal_length_px)
+    assert "miss" in bad["refused"] and "plate_top_left" in bad["refused"]
+    worst = max(bad["misses"], key=lambda miss: miss["miss_px"])
+    assert worst["name"] == "point plate_top_left"
+    assert worst["seen"] == pytest.approx(off["plate_top_left"], abs=0.01)
+    for stale in (good["fit"], "", "0000"):
+        with pytest.raises(LookError, match="fit again"):
+            desk.answer(f"keep side {stale}", 100.0)
+    assert not (tmp_path / "calibration").exists()
+
+
+def test_stickers_are_fitted_from_the_looks_of_the_last_seconds(tmp_path: Path) -> None:
+    image, true = seen_by("mixed/side")
+    desk = desk_showing(image, folder=tmp_path)
+    with pytest.raises(LookError, match="0 looks at stickers within 15 s, needed 4: look for the stickers first"):
+        fitted(desk, stickers="aruco")
+    for i in range(LOOKS):
+        assert len(desk.answer("stickers side aruco", 100.0 + 0.3 * i)["stickers"]) >= 4
+    fit = fitted(desk, 103.0, stickers="aruco", focal_px=true.focal_length_px)
+    assert fit["refused"] is None and fit["carriage_sticker"] in (16, 17, 18, 19, 20)
+    desk.answer(f"keep side {fit['fit']}", 103.0)
+    assert difference(load_calibration(tmp_path / "calibration" / "side.toml"), true)[0] < 0.02
+    with pytest.raises(NoPicture):  # the picture has grown old
+        fitted(desk, 125.0, stickers="aruco")
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({}, "a fit is by points or by stickers: give one of them"),
+        ({"points": {"a": [1, 2]}, "stickers": "aruco"}, "a fit is by points or by stickers: give one of them"),
+        ({"stickers": "qr"}, "unknown family 'qr': allowed are aruco, apriltag"),
+        ({"colour": 1}, "unknown key 'colour': allowed are machine, profile, lens, hfov_deg"),
+        ({"points": {"a": [1, "x"]}}, "point a: allowed is [x, y], in pixels"),
+        ({"points": [1]}, 'points: allowed is {"plate_top_left": [388, 166], ...}, in pixels'),
+        ({"points": {"a": [1, 2]}, "hfov_deg": 400}, "hfov 400: allowed 20 to 140 (degrees)"),
+        ({"points": {"a": [1, 2]}, "focal_px": "wide"}, "focal_px is 'wide': allowed is a number"),
+        ({"points": {"a": [1, 2]}, "focal_px": 500, "lens": "module3"}, "lens, hfov_deg and focal_px: give one of"),
+        ({"points": {"a": [1, 2]}, "lens": "toy"}, "unknown lens 'toy': allowed are module2"),
+        ({"points": {"a": [1, 2]}, "machine": "/etc/passwd"}, "no machine profile '/etc/passwd': allowed are"),
+        ({"points": {"a": [1, 2]}, "machine": "mine", "profile": "x ="}, "mine: not valid TOML"),
+        ({"points": {"a": [1, 2]}, "machine": "current"}, "cannot be read"),
+        ({"points": {"nose": [1, 2]}}, "unknown point 'nose'"),
+        ("[", "a fit is asked for with a JSON object"),
+    ],
+)
+def test_a_fit_that_is_asked_for_wrongly_is_refused_in_one_line(tmp_path: Path, wish: Any, said: str) -> None:
+    desk = desk_showing(seen_by("mixed/side")[0], folder=tmp_path)
+    text = wish if isinstance(wish, str) else json.dumps(wish)
+    refused = desk.answer(f"fit side {text}", 100.0)["refused"]
+    assert said in refused and "\n" not in refused
+
+
+def test_a_calibration_that_cannot_be_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "side.toml"
+    calibration_keeping.keep(path, "first")
+    calibration_keeping.keep(path, "second")
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        for act in (lambda: calibration_keeping.keep(path, "third"), lambda: calibration_keeping.undo(path)):
+            with pytest.raises(CalibrationError, match="cannot be written: No space left on device; let the user of"):
+                act()
+    assert (path.read_text(), path.with_suffix(".before").read_text()) == ("second", "first")
+    calibration_keeping.undo(path)
+    calibration_keeping.undo(path)
+    assert path.read_text() == "second"
+
+
+def test_undoing_a_cameras_only_calibration_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="there is no calibration before this one"):
+        desk_showing(None, folder=tmp_path).answer("undo side", 1.0)
+
+
 # --- the guide -----------------------------------------------------------------------------------
 
 
 def wishes(**given_wishes: Any) -> Wishes:
-    plain: dict[str, Any] = dict.fromkeys(("name", "lens", "hfov_deg", "focal_px", "picture", "out"))
-    return Wishes(**(plain | {"machine": "sled45", "family": "aruco", "points": {}} | given_wishes))
+    plain: dict[str, Any] = dict.fromkeys(("name", "picture", "out"))
+    return Wishes(**(plain | {"machine": "sled45", "family": "aruco", "points": {}, "lens": Lens()} | given_wishes))
 
 
 def guide(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, desk: CalibrationDesk, *typed: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, desk: CalibrationDesk, *typed: str, device: Any = None
 ) -> tuple[CameraGuide, Any]:
-    config = Config(paths=Paths(state_dir=tmp_path, runtime_dir=tmp_path / "run"), cameras=(Camera(name="side"),))
-
     def ask(config: Config, value: str) -> dict[str, Any]:
-        try:
-            return desk.answer(value, 100.0)
-        except (LookError, NoPicture) as error:
-            raise Refused(str(error)) from error
+        error, data = answered(desk, value, 100.0)
+        if error is not None:
+            raise Refused(error)
+        return dict(json.loads(data or ""))
 
     monkeypatch.setattr(calibrate_camera, "look", ask)
+    monkeypatch.setattr(calibrate_camera, "ask_device", device or (lambda config, wish: {}))
     left, out = list(typed), io.StringIO()
-    return CameraGuide(config, Dialogue(lambda: left.pop(0), out, sleep=lambda s: None)), out
+    return CameraGuide(config_in(tmp_path), Dialogue(lambda: left.pop(0), out, sleep=lambda s: None)), out
 
 
 def test_a_live_calibration_is_used_at_once_kept_beside_the_old_one_and_undone(
@@ -354,25 +527,60 @@ def test_a_live_calibration_is_used_at_once_kept_beside_the_old_one_and_undone(
 ) -> None:
     image, true = seen_by("mixed/side")
     reloaded: list[bool] = []
-    made, out = guide(tmp_path, monkeypatch, desk_showing(image, reloaded), "y", "y")
-    assert made.run(wishes(focal_px=true.focal_length_px), undo=False) == 0
+    made, out = guide(tmp_path, monkeypatch, desk_showing(image, reloaded, tmp_path), "y", "y")
+    assert made.run(wishes(lens=Lens(focal_px=true.focal_length_px)), back=False) == 0
     path = tmp_path / "calibration" / "side.toml"
     first = path.read_text("utf-8")
     assert difference(load_calibration(path), true)[0] < 0.02
-    assert made.run(wishes(focal_px=1.02 * true.focal_length_px), undo=False) == 0
+    assert made.run(wishes(lens=Lens(focal_px=1.02 * true.focal_length_px)), back=False) == 0
     assert path.with_suffix(".before").read_text("utf-8") == first
     assert "the camera has moved" in out.getvalue()
-    assert made.run(wishes(), undo=True) == 0
+    assert "Stickers seen: 0, 1, " in out.getvalue()
+    assert made.run(wishes(), back=True) == 0
     assert path.read_text("utf-8") == first
     assert len(reloaded) == 3
 
 
+def test_a_live_calibration_by_points_with_ones_own_profile_can_be_written_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vision.machine_profile import profile_path
+
+    image, true = seen_by("mixed/side")
+    own, out_file = tmp_path / "own.toml", tmp_path / "elsewhere.toml"
+    own.write_text(profile_path("sled45").read_text("utf-8"), "utf-8")
+    made, _ = guide(tmp_path, monkeypatch, desk_showing(image, folder=tmp_path), "y")
+    asked = wishes(machine=str(own), points=sled_points(true), lens=Lens(focal_px=true.focal_length_px), out=out_file)
+    assert made.run(asked, back=False) == 0
+    assert difference(load_calibration(out_file), true)[0] < 0.02
+    assert not (tmp_path / "calibration").exists()
+
+
 def test_without_a_yes_no_file_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image, true = seen_by("mixed/side")
-    made, out = guide(tmp_path, monkeypatch, desk_showing(image), "n")
-    assert made.run(wishes(focal_px=true.focal_length_px), undo=False) == 1
+    made, out = guide(tmp_path, monkeypatch, desk_showing(image, folder=tmp_path), "n")
+    assert made.run(wishes(lens=Lens(focal_px=true.focal_length_px)), back=False) == 1
     assert not (tmp_path / "calibration").exists()
     assert out.getvalue().endswith("Nothing was changed.\n")
+
+
+def test_nobodys_set_is_disturbed_and_a_device_that_does_not_run_is_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, true = seen_by("mixed/side")
+
+    def lifting(config: Config, wish: dict[str, Any]) -> dict[str, Any]:
+        raise Refused("Finish the set first: calibrating needs the machine for itself")
+
+    def silent(config: Config, wish: dict[str, Any]) -> dict[str, Any]:
+        raise BusError("the device process does not answer")
+
+    asked = wishes(lens=Lens(focal_px=true.focal_length_px))
+    made, _ = guide(tmp_path, monkeypatch, desk_showing(image, folder=tmp_path), "y", device=lifting)
+    with pytest.raises(Refused, match="Finish the set first"):
+        made.run(asked, back=False)
+    made, _ = guide(tmp_path, monkeypatch, desk_showing(image, folder=tmp_path), "y", device=silent)
+    assert made.run(asked, back=False) == 0
 
 
 def test_without_the_vision_process_how_to_start_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

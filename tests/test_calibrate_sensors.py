@@ -15,15 +15,19 @@ from pin_bench import BenchTime, run
 
 from device import calibration_store
 from device.calibration_desk import CalibrationDesk
+from device.calibration_guide import Progress, Refused, answer_of
 from device.calibration_store import CalibrationStoreError
-from device.command import calibrate_load, calibrate_seat
-from device.command.calibrate_load import LoadGuide
-from device.command.calibrate_seat import SeatGuide, line_through
-from device.command.calibrate_steps import Dialogue, Progress, Refused
+from device.command import calibrate_sensor
+from device.command.calibrate_sensor import SensorGuide
+from device.command.calibrate_steps import Dialogue
 from device.config import Config, Load, Paths, Pins, Seat, Simulation
 from device.errors import UserError
+from device.load_calibration import LoadSteps
+from device.messages import CommandReply, Side
 from device.pins import MockBoard
 from device.scenario import CELL_COUNTS_PER_KG, CELL_TARE_COUNTS, ScenarioClock, load_scenario
+from device.seat_calibration import line_through
+from device.sensor_calibration import SensorCalibration
 from device.sensor_set import WireTime, open_sensors
 from device.simulation.machine import VirtualMachine
 
@@ -80,7 +84,7 @@ class Bench:
         error, data = self.desk.answer(json.dumps(wish), self.time.now_s)
         if error is not None:
             raise Refused(error)
-        if wish["do"] != "measure":
+        if wish["do"] in ("store", "undo"):
             self.open()
         found = json.loads(data or "")
         assert isinstance(found, dict)
@@ -121,8 +125,7 @@ class Installer:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     made = Bench(tmp_path)
-    monkeypatch.setattr(calibrate_load, "ask_device", lambda config, wish: made.ask(config, wish))
-    monkeypatch.setattr(calibrate_seat, "ask_device", lambda config, wish: made.ask(config, wish))
+    monkeypatch.setattr(calibrate_sensor, "ask_device", made.ask)
     yield made
     assert made.board is not None
     made.board.close()
@@ -134,14 +137,14 @@ def put(bench: Bench, kg: float) -> Callable[[], None]:
 
 def calibrate_load_with(bench: Bench, *acts: Act, undo: bool = False, again: bool = False) -> tuple[int, str]:
     installer = Installer(bench, *acts)
-    code = LoadGuide(bench.given, installer.talk).run(undo=undo, again=again)
+    code = SensorGuide(bench.given, installer.talk, "load").run(back=undo, again=again)
     return code, installer.told
 
 
 def refused(bench: Bench, *acts: Act) -> str:
     installer = Installer(bench, *acts)
     with pytest.raises(Refused) as refusal:
-        LoadGuide(bench.given, installer.talk).run(undo=False, again=True)
+        SensorGuide(bench.given, installer.talk, "load").run(back=False, again=True)
     assert bench.changes == 0
     assert "\n" not in str(refusal.value)
     return str(refusal.value)
@@ -257,7 +260,7 @@ def test_a_moving_sled_is_refused(bench: Bench) -> None:
 
 def test_keys_in_the_configuration_file_win_and_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fixed = Bench(tmp_path, config_in(tmp_path, load=Load(counts_per_kg=7000.0)))
-    monkeypatch.setattr(calibrate_load, "ask_device", lambda config, wish: fixed.ask(config, wish))
+    monkeypatch.setattr(calibrate_sensor, "ask_device", fixed.ask)
     with pytest.raises(Refused) as refusal:
         calibrate_load_with(fixed, GO_ON, (put(fixed, 50), "50"), (put(fixed, 100), "100"), "y")
     assert str(refusal.value) == (
@@ -270,7 +273,6 @@ def test_keys_in_the_configuration_file_win_and_are_named(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("load", "said"),
     [
-        (Load(cells=2), "two load cells: calibrate each alone"),
         (Load(converter="none"), "this machine has no load cell"),
     ],
 )
@@ -280,6 +282,116 @@ def test_what_cannot_be_calibrated_this_way_says_so(tmp_path: Path, load: Load, 
     error, data = desk.answer('{"part": "load", "do": "measure"}', 1.0)
     assert data is None
     assert error is not None and error.startswith(said)
+
+
+# --- a cell for each foot ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """The right cell is twice as sensitive as the left one, and wired the other way round."""
+    made = Bench(tmp_path, config_in(tmp_path, load=Load(cells=2)))
+    real = VirtualMachine._bridge_counts
+
+    def counts(machine: VirtualMachine, t_s: float, side: Side = "left") -> int:
+        found = real(machine, t_s, side)
+        return found if side == "left" else CELL_TARE_COUNTS - 2 * (found - CELL_TARE_COUNTS)
+
+    monkeypatch.setattr(VirtualMachine, "_bridge_counts", counts)
+    monkeypatch.setattr(calibrate_sensor, "ask_device", made.ask)
+    made.open()
+    yield made
+    assert made.board is not None
+    made.board.close()
+
+
+def lay(bench: Bench, **kg: float) -> Callable[[], None]:
+    return lambda: bench.hand(**kg)
+
+
+def test_a_weight_left_and_one_right_calibrate_both_cells_of_one_plate(two_cells: Bench) -> None:
+    bench = two_cells
+    code, told = calibrate_load_with(
+        bench,
+        GO_ON,
+        (lay(bench, load_left_kg=40), "40"),
+        (lay(bench, load_right_kg=50), "50"),
+        (lay(bench, load_left_kg=40, load_right_kg=50), "90"),
+        "y",
+    )
+    assert code == 0
+    found = calibration_store.stored(bench.given.paths.state_dir).load
+    assert found is not None and found.counts_per_kg_right is not None
+    assert found.counts_per_kg == pytest.approx(CELL_COUNTS_PER_KG, rel=0.002)
+    assert found.counts_per_kg_right == pytest.approx(-2 * CELL_COUNTS_PER_KG, rel=0.002)
+    assert "Step 5 of 5. Check: 90 kg read as" in told
+    assert "Left: Readings: " in told and "Right: Saturated: 0" in told
+    assert "(negative: the cell's white and green wires are swapped, which does no harm)" in told
+    bench.hand(load_left_kg=30.0, load_right_kg=10.0)
+    last = run(bench.sensors.load, bench.time, 0.5)[-1][1]
+    assert (last.quality, last.kg) == ("ok", pytest.approx(40.0, abs=0.3))
+    assert last.left_kg == pytest.approx(30.0 * 0.8 + 10.0 * 0.2, abs=0.3)
+    assert calibrate_load_with(bench, undo=True)[1] == "The load is back at the calibration before: not calibrated.\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("right", "left", "the weight on the left rests on the right cell: swap the two cells' plugs"),
+        ("left", "left", "left and right load the two cells alike"),
+    ],
+)
+def test_weights_on_the_wrong_side_are_refused(two_cells: Bench, first: str, second: str, said: str) -> None:
+    bench = two_cells
+    refusal = refused(
+        bench,
+        GO_ON,
+        (lay(bench, **{f"load_{first}_kg": 40}), "40"),
+        (lay(bench, **{f"load_{second}_kg": 50}), "50"),
+        (lay(bench, load_kg=100), "100"),
+    )
+    assert refusal.startswith(said) and refusal.endswith("begin again")
+
+
+def test_a_dead_cell_of_two_is_named(two_cells: Bench) -> None:
+    two_cells.machine.load_chip_right.fault = "silent"
+    two_cells.pass_time(3.0)
+    assert refused(two_cells, GO_ON).startswith("the right cell: no valid readings")
+
+
+def test_a_weight_on_both_sides_that_contradicts_the_others_is_refused(two_cells: Bench) -> None:
+    bench = two_cells
+    said = refused(
+        bench,
+        GO_ON,
+        (lay(bench, load_left_kg=40), "40"),
+        (lay(bench, load_right_kg=50), "50"),
+        (lay(bench, load_kg=100), "120"),
+    )
+    assert said.startswith("the weight on both sides is off by -16.7 %, allowed 2 %")
+
+
+@given(
+    left=st.floats(-20_000, 20_000).filter(lambda value: abs(value) > 100),
+    right=st.floats(-20_000, 20_000).filter(lambda value: abs(value) > 100),
+    near=st.floats(0.65, 1.0),
+    kg=st.tuples(st.floats(10, 200), st.floats(10, 200)),
+)
+def test_whatever_the_cells_share_their_calibration_comes_out(
+    left: float, right: float, near: float, kg: tuple[float, float]
+) -> None:
+    def cells(left_kg: float, right_kg: float) -> dict[str, Any]:
+        return {"cells": [{"mean": left * left_kg, "sd": 1.0}, {"mean": right * right_kg, "sd": 1.0}]}
+
+    setup = {"cells": [{"counts_per_kg": None, "tare_counts": 0}] * 2, "location": "stack", "rail_deg": 45.0}
+    done = {
+        "empty": cells(0.0, 0.0),
+        "left": cells(near * kg[0], (1 - near) * kg[0]) | {"kg": kg[0]},
+        "right": cells((1 - near) * kg[1], near * kg[1]) | {"kg": kg[1]},
+        "both": cells(100.0, 150.0) | {"kg": 250.0},
+    }
+    values = LoadSteps(setup, done).result().values
+    assert (values["counts_per_kg"], values["counts_per_kg_right"]) == (pytest.approx(left), pytest.approx(right))
 
 
 # --- seat ----------------------------------------------------------------------------------------
@@ -298,7 +410,7 @@ def visits(bench: Bench, *notches: float) -> list[Act]:
 
 def calibrate_seat_with(bench: Bench, *acts: Act, undo: bool = False) -> tuple[int, str]:
     installer = Installer(bench, *acts)
-    code = SeatGuide(bench.given, installer.talk).run(undo=undo, again=False)
+    code = SensorGuide(bench.given, installer.talk, "seat").run(back=undo, again=False)
     return code, installer.told
 
 
@@ -317,7 +429,7 @@ def turned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
             machine._config = config
 
     monkeypatch.setattr(VirtualMachine, "_pot", pot)
-    monkeypatch.setattr(calibrate_seat, "ask_device", lambda config, wish: made.ask(config, wish))
+    monkeypatch.setattr(calibrate_sensor, "ask_device", made.ask)
     made.open()
     yield made
     assert made.board is not None
@@ -370,7 +482,7 @@ def test_the_seat_goes_on_where_it_was_left_and_can_be_undone(turned: Bench) -> 
     with pytest.raises(UserError):
         calibrate_seat_with(turned, *visits(turned, 1, 2, 3))
     code, told = calibrate_seat_with(turned, *visits(turned, 4, 5, 6, 7), "y")
-    assert code == 0 and "Going on where it was left (3 notches read; --again: anew)." in told
+    assert code == 0 and "Going on where it was left (notch 1, notch 2, notch 3 measured; --again: anew)." in told
     assert calibrate_seat_with(turned, undo=True)[1] == "The seat is back at the calibration before: the defaults.\n"
     assert turned.config.seat.reading_at_first == 0.05
 
@@ -384,6 +496,97 @@ def test_the_line_through_exact_readings_is_exact(places: list[float], offset: f
     assert line_through(places, [offset + slope * place for place in places]) == (
         pytest.approx(offset, abs=1e-6),
         pytest.approx(slope, abs=1e-6),
+    )
+
+
+# --- a ranger on the seat ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ranged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A VL53L1X that was mounted at the far end: 0.9 m at notch 1, and nearer from notch to notch."""
+    made = Bench(tmp_path, config_in(tmp_path, seat=Seat(sensors=("tof",))), polled="seat")
+    monkeypatch.setattr(VirtualMachine, "_seat_distance_m", lambda machine, t_s: 0.9 - machine._seat_m())
+    monkeypatch.setattr(calibrate_sensor, "ask_device", made.ask)
+    made.open()
+    yield made
+    assert made.board is not None
+    made.board.close()
+
+
+def test_the_first_and_the_last_notch_give_the_rangers_place_and_direction(ranged: Bench) -> None:
+    code, told = calibrate_seat_with(ranged, *visits(ranged, 1, 7), "y")
+    assert code == 0
+    found = calibration_store.stored(ranged.given.paths.state_dir).seat
+    assert found is not None
+    assert (found.tof_first_m, found.tof_direction) == (pytest.approx(0.9, abs=0.002), "towards")
+    assert found.reading_at_first is None
+    assert "Step 3 of 3. Check: the ranger saw 0.300 m of travel, the notches are 0.300 m apart." in told
+    assert "Before: 0.200 m at zero, growing" in told
+    ranged.hand(seat_notch=5)
+    ranged.pass_time(1.5)
+    assert run(ranged.sensors.seat, ranged.time, 0.3)[-1][1].notch == 5
+
+
+def test_a_ranger_that_sees_another_travel_is_refused(ranged: Bench) -> None:
+    with pytest.raises(Refused, match=r"the ranger saw the seat move 0\.200 m, the notches are 0\.300 m apart"):
+        calibrate_seat_with(ranged, *visits(ranged, 2, 6))
+    assert ranged.changes == 0
+
+
+def test_a_ranger_that_sees_nothing_is_refused(ranged: Bench) -> None:
+    ranged.machine.seat_ranger.fault = "weak"
+    with pytest.raises(Refused, match="no distance in notch 1: the ranger is failed; clear its way"):
+        calibrate_seat_with(ranged, *visits(ranged, 1))
+
+
+def test_a_potentiometer_and_a_ranger_are_calibrated_in_one_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Bench(tmp_path, config_in(tmp_path, seat=Seat(sensors=("pot", "tof"))), polled="seat")
+    monkeypatch.setattr(VirtualMachine, "_seat_distance_m", lambda machine, t_s: 0.5 + machine._seat_m())
+    monkeypatch.setattr(calibrate_sensor, "ask_device", both.ask)
+    both.open()
+    code, told = calibrate_seat_with(both, *visits(both, 1, 2, 3, 4, 5, 6, 7), "y")
+    found = calibration_store.stored(both.given.paths.state_dir).seat
+    assert code == 0 and found is not None
+    assert (found.tof_first_m, found.tof_direction) == (pytest.approx(0.5, abs=0.002), "away")
+    assert found.reading_at_first == pytest.approx(0.05, abs=0.003)
+    assert told.count("from the ranger") == 2
+    both.hand(seat_notch=4)
+    both.pass_time(1.5)
+    sample = run(both.sensors.seat, both.time, 0.2)[-1][1]
+    assert (sample.quality, sample.notch) == ("ok", 4)
+    assert both.board is not None
+    both.board.close()
+
+
+@pytest.mark.parametrize(
+    ("sensors", "said"),
+    [
+        (("switches",), "notch switches need no calibration: each tells its own notch"),
+        ((), "this machine has no seat sensor (seat.sensors names none)"),
+    ],
+)
+def test_a_seat_that_needs_no_calibration_says_so(tmp_path: Path, sensors: Any, said: str) -> None:
+    config = config_in(tmp_path, seat=Seat(sensors=sensors))
+    desk = CalibrationDesk(config, config, lambda: None)
+
+    def ask(wish: dict[str, Any]) -> dict[str, Any]:
+        return answer_of(CommandReply("", True, *desk.answer(json.dumps(wish), 1.0)), "calibrate")
+
+    with pytest.raises(Refused) as refusal:
+        SensorCalibration("seat", ask, tmp_path)
+    assert str(refusal.value) == said
+
+
+def test_what_is_in_force_may_be_looked_at_and_nothing_else_while_somebody_lifts(tmp_path: Path) -> None:
+    config = config_in(tmp_path)
+    desk = CalibrationDesk(config, config, lambda: None)
+    error, data = desk.answer('{"part": "load", "do": "show"}', 1.0, only_show=True)
+    assert error is None and json.loads(data or "")["now"] is None
+    assert desk.answer('{"part": "load", "do": "undo"}', 1.0, only_show=True)[0] == (
+        "a command whose target is show asks for show alone"
     )
 
 
@@ -415,6 +618,10 @@ def test_a_damaged_file_is_said_in_one_line_with_what_to_do(tmp_path: Path, text
         ("seat", {"reading_at_first": 0.5, "reading_at_last": 0.5, "made_utc": "now"}),
         ("seat", {"reading_at_first": 0.0, "reading_at_last": 0.9, "made_utc": "now"}),
         ("load", {}),
+        ("load", {"counts_per_kg": 1.0, "tare_counts": 0, "counts_per_kg_right": 2.0, "made_utc": "now"}),
+        ("seat", {"reading_at_first": 0.5, "made_utc": "now"}),
+        ("seat", {"tof_first_m": 4.0, "tof_direction": "away", "made_utc": "now"}),
+        ("seat", {"made_utc": "now"}),
     ],
 )
 def test_nonsense_is_never_stored(tmp_path: Path, part: Any, values: dict[str, Any]) -> None:
@@ -431,10 +638,11 @@ def test_whatever_is_asked_the_desk_answers_in_a_sentence(request_text: str | No
     assert error
 
 
-def test_what_was_measured_over_an_hour_ago_is_not_taken_up(tmp_path: Path) -> None:
+def test_what_was_measured_over_an_hour_ago_or_with_other_cells_is_not_taken_up(tmp_path: Path) -> None:
     now_s = [1000.0]
-    progress = Progress(config_in(tmp_path), "load", lambda: now_s[0])
-    progress.keep(empty={"mean": 1})
-    assert Progress(config_in(tmp_path), "load", lambda: now_s[0]).resume()
+    wired = {"cells": 1}
+    Progress(tmp_path, "load", wired, lambda: now_s[0]).keep(empty={"mean": 1})
+    assert Progress(tmp_path, "load", wired, lambda: now_s[0]).resume()
+    assert not Progress(tmp_path, "load", {"cells": 2}, lambda: now_s[0]).resume()
     now_s[0] += 3601.0
-    assert not Progress(config_in(tmp_path), "load", lambda: now_s[0]).resume()
+    assert not Progress(tmp_path, "load", wired, lambda: now_s[0]).resume()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.config import Pins, Simulation
-from device.core.actions import EndDemo, RecallMember, Reply, StoreChange, Tare
+from device.core.actions import Calibrate, EndDemo, RecallMember, Reply, StoreChange, Tare
 from device.core.commands import TAG
 from device.core.events import StoreAnswer
 from device.messages import Command
@@ -60,6 +60,16 @@ def test_only_plain_tags_are_taken(text: str) -> None:
     reply = answer(told, "tag", text)
     assert reply.ok == (text == "" or TAG.fullmatch(text) is not None)
     assert told.state.lifter.tag == (text if reply.ok and text else None)
+
+
+def test_in_mid_set_a_calibration_is_shown_and_none_is_made() -> None:
+    told = Story().wait(1).reps(2)
+    assert answer(told, "calibrate", '{"part": "load", "do": "store"}') == Reply(
+        "c1", False, "Finish the set first: calibrating needs the machine for itself"
+    )
+    told.tell(Command("calibrate", '{"part": "load", "do": "show"}', "c2", target="show"))
+    asked = [action for _, action in told.done if isinstance(action, Calibrate)]
+    assert asked == [Calibrate("c2", '{"part": "load", "do": "show"}', only_show=True)]
 
 
 def test_the_scale_is_only_set_to_zero_when_the_plate_is_free() -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from fuzz import outcomes
 
-COUNTS = {"messages": 3000, "configuration": 400, "calibration": 400, "http": 60, "clips": 20, "landmarks": 150}
+COUNTS = {
+    "messages": 3000,
+    "configuration": 400,
+    "calibration": 400,
+    "calibrating": 200,
+    "http": 60,
+    "clips": 20,
+    "landmarks": 150,
+}
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,30 @@ def test_the_checks_of_fit_and_contrast_notice_what_they_are_for(pages: Pages) -
     assert "wider than its box: B#: much too long a name for a button" in found
 
 
+@pytest.mark.parametrize("phase", ["idle", "first_start", "seated", "rest", "out_of_order"])
+def test_whatever_the_machine_does_staff_who_look_are_told_in_full_on_a_narrow_screen(pages: Pages, phase: str) -> None:
+    pages.size(*SIZES["portrait"])
+    pages.open()
+    looking = SCENES["camera_preview"].conditions[0]
+    pages.say(replace(SCENES[phase], conditions=(*SCENES[phase].conditions, looking)))
+    assert pages.text("kicker") == "Staff are looking through the camera"
+    assert pages.script("return document.body.dataset.mood") == MOODS[phase]
+    assert pages.script(OVERFLOWING) == []
+
+
+def test_whoever_stands_before_the_machine_reads_that_staff_look_through_the_camera(pages: Pages) -> None:
+    for language, words in (("en", "Staff are looking through the camera"), ("de", "Personal schaut durch die Kamera")):
+        pages.script(f"localStorage.setItem('language', '{language}')")
+        pages.open()
+        pages.say(SCENES["camera_preview"])
+        chips = "[...document.querySelectorAll('#conditions li')]"
+        shown = f"{chips}.filter((e) => e.offsetParent).map((e) => e.textContent)"
+        assert (pages.script(f"return {shown}")[0], pages.text("kicker")) == (words, words)
+        pages.say(SCENES["idle"])
+        assert pages.script(f"return {shown}") == []
+    pages.script("localStorage.clear()")
+
+
 def test_a_rounding_is_told_by_words_icon_arrow_and_the_back_in_the_picture(pages: Pages) -> None:
     pages.open()
     pages.show("rounding")

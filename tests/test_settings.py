@@ -12,6 +12,7 @@ from core_story import Story
 from web_machine import WebMachine, form_token, make_open_machine
 
 from device import calibration_store, config_file, settings
+from device.calibration_store import given_in_file
 from device.config import Config
 from device.config_file import ConfigError
 from device.core.actions import EndDemo, Reply
@@ -211,3 +212,15 @@ def test_the_device_starts_anew_at_rest_only() -> None:
     told.tell(Command("restart", None, "c1", who="admin"))
     assert told.of(EndDemo) == [EndDemo()]
     assert told.of(Reply)[-1].ok
+
+
+def test_what_the_file_leaves_out_stays_left_out_for_a_calibration_to_fill_in(tmp_path: Path) -> None:
+    path = tmp_path / "legpress.toml"
+    path.write_text('[paths]\nstate_dir = "state"\n[load]\ncells = 2\n[seat]\nsensors = ["pot", "tof"]\n')
+    (tmp_path / "state").mkdir()
+    settings.keep(tmp_path / "state", {"machine.load_limit_kg": 250.0})
+    config = config_file.load(path)
+    assert config.machine.load_limit_kg == 250.0
+    assert (given_in_file(config, "load"), given_in_file(config, "seat")) == ([], [])
+    path.write_text('[paths]\nstate_dir = "state"\n[load]\ncounts_per_kg = 7000.0\n')
+    assert given_in_file(config_file.load(path), "load") == ["load.counts_per_kg"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from device.command.supervisor import WATCHDOG_S
+from device.config import Camera, Config, Paths
 
 UNITS = Path(__file__).resolve().parent.parent / "systemd"
 SERVICES = ("device", "vision", "web")
@@ -94,8 +95,18 @@ def test_the_screens_user_may_not_open_the_sockets_or_the_database() -> None:
     assert {folder: (mode, group) for folder, mode, group in folders} == {
         "/var/lib/legpress": ("2770", "legpress"),
         "/var/lib/legpress/backups": ("2770", "legpress"),
+        "/var/lib/legpress/calibration": ("2770", "legpress"),
         "/run/legpress": ("2770", "legpress"),
     }
+
+
+def test_the_vision_service_sees_the_calibrations_and_nothing_else_that_is_stored() -> None:
+    service = directives("legpress-vision.service")
+    assert service["ReadWritePaths"] == ["/run/legpress"]
+    assert service["TemporaryFileSystem"] == ["/var/lib/legpress:ro"]
+    assert service["BindPaths"] == ["-/var/lib/legpress/calibration"]
+    config = Config(paths=Paths(state_dir=Path("/var/lib/legpress")))
+    assert config.calibration_file(Camera(name="side")) == Path("/var/lib/legpress/calibration/side.toml")
 
 
 def test_the_sysusers_and_tmpfiles_are_understood_by_systemd(tmp_path: Path) -> None:

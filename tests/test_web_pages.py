@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from calibration_pictures import Cameras, stickered
 from kiosk_browser import SIZES, Pages, Running, fresh_pages, needs_browser, running_browser
 from kiosk_scenes import ROUNDING, SCENES, warned
 from selenium.webdriver.common.by import By
@@ -19,7 +21,8 @@ pytestmark = needs_browser
 STAFF_LIMIT_BYTES = 400_000
 PATHS = (
     "", "/sets", "/sets/set-28", "/alerts", "/alerts/alert-28", "/review", "/trends", "/trends?by=load", "/members",
-    "/members/4711", "/machine", "/settings", "/data", "/audit", "/backups",
+    "/members/4711", "/machine", "/settings", "/data", "/audit", "/backups", "/calibration", "/calibration/load",
+    "/calibration/seat", "/calibration/camera/side",
 )  # fmt: skip
 WIDTHS = {"desktop": (1440, 900), **SIZES}
 AXE = os.environ.get("LEGPRESS_AXE", "")
@@ -27,7 +30,8 @@ AXE = os.environ.get("LEGPRESS_AXE", "")
 
 @pytest.fixture(name="running", scope="module")
 def browser_and_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running_browser(tmp_path_factory.mktemp("state")) as running:
+    state_dir = tmp_path_factory.mktemp("state")
+    with running_browser(state_dir, Cameras(state_dir, time.monotonic, stickered()).looks) as running:
         write_week(running.machine, NOON)
         yield running
 

@@ -20,11 +20,13 @@ from flask.testing import FlaskClient
 from kiosk_scenes import LIFTING
 
 from device.bus import BusError
+from device.calibration_desk import CalibrationDesk
 from device.config import Config, Machine, Paths, Web
 from device.messages import Command, CommandReply, LiveState
 from device.store.prepare import database_path, prepare_database
 from device.store.writer import StoreWriter
 from web_ui.app import create_app
+from web_ui.camera_looks import CameraLooks
 from web_ui.credentials import set_password
 from web_ui.guess_limit import GuessLimit
 from web_ui.live import LiveHub
@@ -70,6 +72,8 @@ class WebMachine:
     device: Device
     clock: Clock
     config: Config
+    desk: CalibrationDesk
+    """The device's own: it answers what the pages ask of load and seat."""
 
     def publish(self, state: LiveState = LIFTING, seq: int = 1) -> None:
         self.hub.publish(replace(state, seq=seq))
@@ -127,24 +131,42 @@ def _template() -> Path:
     return folder
 
 
+def answers_of(desk: CalibrationDesk, clock: Callable[[], float]) -> Callable[[Command], CommandReply]:
+    """A device that lets everything pass and has its real desk answer what is asked of calibrations."""
+
+    def answer(command: Command) -> CommandReply:
+        if command.name != "calibrate":
+            return CommandReply(command.id, ok=True)
+        error, data = desk.answer(command.value, clock(), command.target == "show")
+        return CommandReply(command.id, error is None, error, data)
+
+    return answer
+
+
 def make_machine(
     state_dir: Path,
     max_streams: int = 3,
     port: int = 8080,
     rate_clock: Callable[[], float] = time.monotonic,
     house_rules: str | None = None,
+    looks: CameraLooks | None = None,
 ) -> WebMachine:
-    """Over the state folder as it is: without a database and a password if it is new."""
+    """Over the state folder as it is: without a database and a password if it is new.
+
+    Without ``looks`` no vision process answers.
+    """
     config = Config(
         paths=Paths(state_dir=state_dir),
         web=Web(port=port, event_streams=max_streams, threads=4, names=("legpress.lan",)),
         machine=Machine(house_rules=house_rules),
     )
-    device, clock = Device(), Clock()
+    clock = Clock()
+    desk = CalibrationDesk(config, config, lambda: None)
+    device = Device(answer=answers_of(desk, clock))
     hub = LiveHub(device.send, max_streams, clock)
-    app = create_app(config, hub, GuessLimit(clock), lambda: NOON, rate_clock)
+    app = create_app(config, hub, GuessLimit(clock), lambda: NOON, rate_clock, looks=looks)
     app.testing = False
-    return WebMachine(app, hub, device, clock, config)
+    return WebMachine(app, hub, device, clock, config, desk)
 
 
 def make_open_machine(state_dir: Path, **options: Any) -> WebMachine:

@@ -12,6 +12,7 @@ from typing import Any
 from waitress import wasyncore
 from web_machine import WebMachine, make_open_machine
 
+from web_ui.camera_looks import CameraLooks
 from web_ui.service import make_server
 
 
@@ -23,9 +24,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(state_dir: Path, max_streams: int = 4) -> Iterator[tuple[WebMachine, str]]:
+def serving(
+    state_dir: Path, max_streams: int = 4, looks: CameraLooks | None = None
+) -> Iterator[tuple[WebMachine, str]]:
     """A machine and the address it is served at; real time."""
-    machine = make_open_machine(state_dir, max_streams=max_streams, port=free_port())
+    machine = make_open_machine(state_dir, max_streams=max_streams, port=free_port(), looks=looks)
     server: Any = make_server(machine.config, machine.app)
     thread = threading.Thread(target=server.run, name="waitress", daemon=True)
     thread.start()

@@ -130,7 +130,7 @@ class Calibration:
     R: Floats
     t: Floats
     reprojection_error_px: float
-    """RMS over the points."""
+    """RMS over the points, or the stickers' corners that it was made from."""
     scene: SceneReference | None = None
     """What stood around the machine when it was calibrated; what a moved camera is told by."""
     carriage_sticker: CarriageSticker | None = None

@@ -28,7 +28,7 @@ from vision.calibration import (
 )
 from vision.scene import FEWEST_CORNERS, SceneReference
 
-OPTIONAL: Final = ("made_utc", "scene", "carriage_sticker")
+OPTIONAL: Final = ("made_utc", "fit_error_px", "scene", "carriage_sticker")
 FAMILIES: Final = ("aruco", "apriltag")
 """Printed markers: ArUco 4x4 with 50 ids, AprilTag 36h11."""
 
@@ -137,12 +137,20 @@ class Reader:
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file. Raises CalibrationError, one line."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_text(encoding="utf-8"), path)
     except OSError as problem:
         raise CalibrationError(f"{path}: cannot be read: {problem.strerror or problem}") from problem
+    except UnicodeDecodeError as problem:
+        raise CalibrationError(f"{path}: not valid TOML: {problem}") from problem
+
+
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    """The tables of a text that came from ``path``. Raises CalibrationError, one line."""
+    try:
+        return tomllib.loads(text)
     except RecursionError:
         raise CalibrationError(f"{path}: nested too deeply to be a calibration") from None
-    except ValueError as problem:  # no TOML, no UTF-8, or a number of thousands of digits
+    except ValueError as problem:  # no TOML, or a number of thousands of digits
         raise CalibrationError(f"{path}: not valid TOML: {problem}") from problem
 
 
@@ -172,8 +180,13 @@ def load_calibration(path: Path | str) -> Calibration:
     made_utc = data.get("made_utc")
     if made_utc is not None and not isinstance(made_utc, str):
         raise read.fail("made_utc", made_utc, "a time, ISO 8601, in quotes")
+    # points that follow from a fit by stickers fit themselves: what it was made from missed by this
+    error = calibration.reprojection_error_px
+    if "fit_error_px" in data:
+        error = max(error, read.number("fit_error_px", data["fit_error_px"], 0.0, REPROJECTION_LIMIT_PX))
     return dataclasses.replace(
         calibration,
+        reprojection_error_px=error,
         scene=read.scene(data["scene"]) if "scene" in data else None,
         carriage_sticker=read.carriage_sticker(data["carriage_sticker"]) if "carriage_sticker" in data else None,
         made_utc=made_utc,
@@ -192,6 +205,7 @@ def calibration_text(calibration: Calibration) -> str:
     ]
     if calibration.made_utc is not None:
         lines.append(f'made_utc = "{calibration.made_utc}"')
+        lines.append(f"fit_error_px = {calibration.reprojection_error_px:.3f}")
     lines += ["", *machine_lines(calibration.machine)]
     for point in calibration.points:
         place, px = _listed(point.machine_m, 4), _listed(point.image_px, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -18,7 +18,7 @@ from vision.calibration import (
     CarriageSticker,
     MachinePoint,
 )
-from vision.camera_pose import CameraPose, camera_matrix, misplaced, solve_camera
+from vision.camera_pose import CameraPose, Miss, camera_matrix, misplaced, seen_from, solve_camera
 from vision.machine_profile import MachineProfile
 
 Floats = NDArray[np.float64]
@@ -33,6 +33,14 @@ NEAREST_M, FARTHEST_M = 0.8, 8.0
 """Distance of a camera that sees a whole machine (ours)."""
 SIDE_WITHIN_DEG: Final = 25.0
 FRONT_WITHIN_DEG: Final = 25.0
+
+
+class MisfitError(CalibrationError):
+    """A camera fits the points, but too badly to be used; ``misses`` tell where."""
+
+    def __init__(self, text: str, misses: Sequence[Miss]) -> None:
+        super().__init__(text)
+        self.misses = tuple(misses)
 
 
 def view_of(pose: CameraPose, profile: MachineProfile) -> View:
@@ -67,8 +75,9 @@ def from_stickers(
     places = np.concatenate([np.array(known[index].corners_m) for index in ids])
     px = np.concatenate([seen[index] for index in ids])
     pose = solve_camera(places, px, size_px, focal_px)
-    misses = np.sqrt(np.mean(pose.misses_px.reshape(-1, 4) ** 2, axis=1))
-    _refuse(pose, [f"sticker {index} ({known[index].place})" for index in ids], misses, STICKERS_LIMIT_PX)
+    names = [f"sticker {index} ({known[index].place})" for index in ids]
+    pose = replace(pose, misses=_misses(names, pose, places, px, size_px))
+    _refuse(pose, STICKERS_LIMIT_PX)
     moving = [known[index] for index in ids if known[index].moves]
     rider = max(moving, key=lambda sticker: _area(seen[sticker.id]), default=None)
     carriage = CarriageSticker(family, rider.id, rider.corners_m) if rider is not None else None
@@ -96,7 +105,8 @@ def from_points(
     places = np.array([profile.points_m[name] for name in names])
     px = np.array([clicked[name] for name in names])
     pose = solve_camera(places, px, size_px, focal_px)
-    _refuse(pose, [f"point {name}" for name in names], pose.misses_px, REPROJECTION_LIMIT_PX / 2)
+    pose = replace(pose, misses=_misses([f"point {name}" for name in names], pose, places, px, size_px))
+    _refuse(pose, REPROJECTION_LIMIT_PX / 2)
     made = _calibration(profile, pose, size_px)
     points = tuple(MachinePoint(name, profile.points_m[name], clicked[name]) for name in names)
     return replace(made, points=points, reprojection_error_px=pose.error_px), pose
@@ -107,23 +117,42 @@ def _area(quad: Floats) -> float:
     return 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
 
 
-def _refuse(pose: CameraPose, names: list[str], misses_px: Floats, limit_px: float) -> None:
+def _misses(
+    names: list[str], pose: CameraPose, places_m: Floats, px: Floats, size_px: tuple[int, int]
+) -> tuple[Miss, ...]:
+    """``px`` (n, 2), as many to each name."""
+    each = len(px) // len(names)
+    expected = seen_from(pose, places_m, size_px)
+    middles = [np.mean(pixels.reshape(-1, each, 2), axis=1) for pixels in (px, expected)]
+    misses_px = np.sqrt(np.mean(pose.misses_px.reshape(-1, each) ** 2, axis=1))
+    return tuple(
+        Miss(name, (float(u[0]), float(u[1])), (float(v[0]), float(v[1])), float(miss))
+        for name, u, v, miss in zip(names, *middles, misses_px, strict=True)
+    )
+
+
+def _refuse(pose: CameraPose, limit_px: float) -> None:
+    names, misses_px = [miss.name for miss in pose.misses], np.array([miss.miss_px for miss in pose.misses])
     wrong = misplaced(names, misses_px)
     if pose.error_px > limit_px:
         guess = wrong or f"worst: {names[int(np.argmax(misses_px))]}"
-        raise CalibrationError(
+        raise MisfitError(
             f"the points miss by {pose.error_px:.1f} px (RMS), allowed {limit_px:g}: {guess} is not where the profile "
-            "says, or the profile is not this machine's, or the lens is another"
+            "says, or the profile is not this machine's, or the lens is another",
+            pose.misses,
         )
     if wrong is not None:
-        raise CalibrationError(
+        raise MisfitError(
             f"{wrong} misses by {float(misses_px.max()):.1f} px, the others by {float(np.median(misses_px)):.1f}: it "
-            "is not where the profile says; measure it again"
+            "is not where the profile says; measure it again",
+            pose.misses,
         )
     if pose.eye_error_m > EYE_LIMIT_M or pose.turn_error_deg > TURN_LIMIT_DEG:
-        raise CalibrationError(
+        raise MisfitError(
             f"the camera's place is known to {100 * pose.eye_error_m:.0f} cm and {pose.turn_error_deg:.1f} deg only, "
-            f"allowed {100 * EYE_LIMIT_M:.0f} cm and {TURN_LIMIT_DEG:g} deg: use points that lie farther apart"
+            f"allowed {100 * EYE_LIMIT_M:.0f} cm and {TURN_LIMIT_DEG:g} deg: place the points more exactly, and use "
+            "more that lie farther apart",
+            pose.misses,
         )
 
 
@@ -137,7 +166,7 @@ def _calibration(profile: MachineProfile, pose: CameraPose, size_px: tuple[int, 
             f"the camera would be {distance_m:.1f} m from the machine, {pose.eye[2]:.1f} m above the floor: that "
             "cannot be; check that names and places belong together"
         )
-    seen = camera[:, :2] / camera[:, 2:] * pose.focal_length_px + K[:2, 2]
+    seen = seen_from(pose, places, size_px)
     points = tuple(
         MachinePoint(name, place, (float(px[0]), float(px[1])))
         for (name, place), px in zip(profile.points_m.items(), seen, strict=True)

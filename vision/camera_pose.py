@@ -33,6 +33,17 @@ WORST_FACTOR: Final = 4.0
 """A marker that misses by so many times the median is stuck elsewhere than the profile says."""
 
 
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """How far one point, or the middle of one sticker, lies from where the fitted camera would see it."""
+
+    name: str
+    seen_px: tuple[float, float]
+    expected_px: tuple[float, float]
+    miss_px: float
+    """Of a sticker: RMS of its corners."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraPose:
     """``R`` (3, 3), ``t`` (3,) machine to camera; ``error_px`` RMS; ``misses_px`` (n,) by point."""
@@ -48,6 +59,8 @@ class CameraPose:
     """Standard error of the camera's place."""
     turn_error_deg: float
     """Standard error of its direction."""
+    misses: tuple[Miss, ...] = ()
+    """The same by name, a sticker's four corners as one."""
 
     @property
     def eye(self) -> Floats:
@@ -71,6 +84,13 @@ def camera_matrix(focal_px: float, size_px: tuple[int, int]) -> Floats:
     return np.array([[focal_px, 0.0, size_px[0] / 2], [0.0, focal_px, size_px[1] / 2], [0.0, 0.0, 1.0]])
 
 
+def seen_from(pose: CameraPose, places_m: Floats, size_px: tuple[int, int]) -> Floats:
+    """(n, 2) pixels where this camera sees ``places_m`` (n, 3), all of them before it."""
+    camera = places_m @ pose.R.T + pose.t
+    centre = np.array([size_px[0] / 2, size_px[1] / 2])
+    return np.asarray(camera[:, :2] / camera[:, 2:] * pose.focal_length_px + centre, dtype=np.float64)
+
+
 def solve_camera(places_m: Floats, px: Floats, size_px: tuple[int, int], focal_px: float) -> CameraPose:
     """Pose from ``places_m`` (n, 3) seen at ``px`` (n, 2), n >= 6; the focal length too where they determine it.
 
@@ -87,8 +107,11 @@ def solve_camera(places_m: Floats, px: Floats, size_px: tuple[int, int], focal_p
     if not ok:
         raise CalibrationError("no camera pose fits these points: check that names and pixels belong together")
     start = np.concatenate([np.ravel(rvec), np.ravel(tvec), [1.0]])
-    fixed, fixed_cov = _refine(start, places_m, px, size_px, focal_px, free_focal=False)
-    free, free_cov = _refine(fixed, places_m, px, size_px, focal_px, free_focal=True)
+    try:
+        fixed, fixed_cov = _refine(start, places_m, px, size_px, focal_px, free_focal=False)
+        free, free_cov = _refine(fixed, places_m, px, size_px, focal_px, free_focal=True)
+    except np.linalg.LinAlgError as error:
+        raise CalibrationError("no camera pose fits these points: they lie on one another") from error
     measured = float(np.sqrt(free_cov[6, 6])) < FOCAL_SURE * free[6] and abs(free[6] - 1.0) < FOCAL_BOUND
     best, covariance = (free, free_cov) if measured else (fixed, fixed_cov)
     miss = np.linalg.norm(_project(best, places_m, size_px, focal_px) - px, axis=1)

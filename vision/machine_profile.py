@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from vision.calibration import POINT_NAMES, Calibration, CalibrationError, Machine
-from vision.calibration_file import Reader, read_toml
+from vision.calibration_file import Reader, parse_toml, read_toml
 from vision.stickers import FACES, IDS, Sticker, sticker_corners
 
 FOLDER: Final = Path(__file__).parent / "profiles"
@@ -47,8 +47,15 @@ def profile_path(name: str) -> Path:
 def load_profile(name: str) -> MachineProfile:
     """Read a shipped profile by its name, or a file. Raises CalibrationError, one line."""
     path = profile_path(name)
-    data = read_toml(path)
-    read = Reader(path)
+    return _profile(read_toml(path), Reader(path))
+
+
+def read_profile(text: str, name: str) -> MachineProfile:
+    """A profile from its TOML text; ``name`` is what errors call it. Raises CalibrationError, one line."""
+    return _profile(parse_toml(text, Path(name)), Reader(Path(name)))
+
+
+def _profile(data: dict[str, Any], read: Reader) -> MachineProfile:
     read.keys(data, ("machine", "points", "stickers"), "")
     machine = read.machine(data["machine"])
     points = data["points"]

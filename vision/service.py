@@ -140,9 +140,7 @@ class Vision:
     ) -> None:
         self._commands, self.reload = commands, False
         self._newest: list[Frame | None] = [None] * len(config.cameras)
-        self._desk = CalibrationDesk(
-            [camera.name for camera in config.cameras], self._newest.__getitem__, self._ask_for_reload
-        )
+        self._desk = CalibrationDesk(config, self._newest.__getitem__, self._ask_for_reload)
         self._publish, self._clock = publish, clock
         self._fit_index = {
             camera: index for index, camera in enumerate(i for i, c in enumerate(known) if c is not None)

@@ -13,6 +13,7 @@ from device.config import Config
 from device.store.prepare import database_path
 from web_ui import access, assets, parts, problems, rate_limit, staff_words
 from web_ui.api import api
+from web_ui.camera_looks import CameraLooks
 from web_ui.credentials import Credentials
 from web_ui.examination import Examination
 from web_ui.guess_limit import GuessLimit
@@ -26,10 +27,13 @@ from web_ui.problems import ProblemError
 from web_ui.session import CarefulCookies
 from web_ui.staff import staff
 from web_ui.staff_backups import staff_backups
+from web_ui.staff_calibration import staff_calibration
+from web_ui.staff_camera_calibration import staff_camera_calibration
 from web_ui.staff_data import staff_data
 from web_ui.staff_machine import staff_machine
 from web_ui.staff_members import staff_members
 from web_ui.staff_review import staff_review
+from web_ui.staff_sensor_calibration import staff_sensor_calibration
 from web_ui.staff_settings import staff_settings
 from web_ui.staff_trends import staff_trends
 
@@ -41,6 +45,9 @@ STAFF_VIEWS = (
     staff_data,
     staff_backups,
     staff_settings,
+    staff_calibration,
+    staff_sensor_calibration,
+    staff_camera_calibration,
 )
 LARGEST_BODY_BYTES = 16 * 1024
 
@@ -66,6 +73,7 @@ def create_app(
     now_utc: Callable[[], datetime] = wall_clock,
     rate_clock: Callable[[], float] = time.monotonic,
     restart: Callable[[], None] = nothing_to_restart,
+    looks: CameraLooks | None = None,
 ) -> Flask:
     """The application over a hub that somebody feeds. Reads the database and the password in ``paths.state_dir``.
 
@@ -86,8 +94,8 @@ def create_app(
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     history = History(database_path(state_dir))
-    examination = Examination(config)
-    parts.install(app, Parts(config, hub, history, credentials, guesses or GuessLimit(), examination, now_utc, restart))
+    examination, guesses, looks = Examination(config), guesses or GuessLimit(), looks or CameraLooks()
+    parts.install(app, Parts(config, hub, history, credentials, guesses, examination, now_utc, looks, restart))
     staff_words.install(app)
     problems.install(app)
     rate_limit.install(app, rate_clock)

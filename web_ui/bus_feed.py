@@ -13,6 +13,8 @@ from web_ui.live import LiveHub
 log = logging.getLogger(__name__)
 
 COMMAND_LIMIT_S = 1.5
+LOOK_LIMIT_S = 2.5
+"""For the vision process, which answers between two frames, and not while it takes up a calibration."""
 POLL_S = 0.2
 """How soon the thread notices that it is to end."""
 
@@ -20,6 +22,11 @@ POLL_S = 0.2
 def command_sender(runtime_dir: Path, command: Command) -> CommandReply:
     """Asks the device. Raises device.bus.BusError when it does not answer."""
     return send_command(runtime_dir, command, timeout_s=COMMAND_LIMIT_S)
+
+
+def look_sender(runtime_dir: Path, command: Command) -> CommandReply:
+    """Asks the vision process. Raises device.bus.BusError when it does not answer."""
+    return send_command(runtime_dir, command, LOOK_LIMIT_S, "camera")
 
 
 class BusFeed:

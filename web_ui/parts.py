@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
 from flask import Flask, current_app
 
 from device.config import Config
+from web_ui.camera_looks import CameraLooks
 from web_ui.credentials import Credentials
 from web_ui.examination import Examination
 from web_ui.guess_limit import GuessLimit
@@ -37,6 +38,8 @@ class Parts:
     examination: Examination
     now_utc: Callable[[], datetime] = wall_clock
     """For "today" on the staff's pages."""
+    looks: CameraLooks = field(default_factory=CameraLooks)
+    """How the vision process is asked."""
     restart: Callable[[], None] = nothing_to_restart
     """Ends this process soon, for its supervisor to start it with new settings."""
 

@@ -21,7 +21,8 @@ from device.config import Config
 from device.errors import UserError
 from device.heartbeat import Heartbeat
 from web_ui.app import create_app
-from web_ui.bus_feed import BusFeed, command_sender
+from web_ui.bus_feed import BusFeed, command_sender, look_sender
+from web_ui.camera_looks import CameraLooks
 from web_ui.live import LiveHub
 from web_ui.slow_clients import Patience
 
@@ -93,7 +94,8 @@ def serve(config: Config, on_ready: Callable[[str], None] | None = None) -> int:
     """Runs until SIGTERM or Ctrl-C. Calls ``on_ready(address)`` once requests are answered."""
     logging.getLogger("waitress").setLevel(logging.WARNING)  # else a line for each page that leaves
     hub = LiveHub(partial(command_sender, config.paths.runtime_dir), config.web.event_streams)
-    server = make_server(config, create_app(config, hub, restart=restart_soon))
+    looks = CameraLooks(partial(look_sender, config.paths.runtime_dir))
+    server = make_server(config, create_app(config, hub, restart=restart_soon, looks=looks))
     feed = BusFeed(config.paths.runtime_dir, hub)
 
     def end(_number: int, _frame: FrameType | None) -> None:

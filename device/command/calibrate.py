@@ -18,8 +18,10 @@ from device.errors import UserError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="WHAT")
-    load = actions.add_parser("load", help="the load cell: empty, a known weight, another to check")
-    seat = actions.add_parser("seat", help="the seat sensor: visit every notch")
+    load = actions.add_parser(
+        "load", help="the load: empty, a known weight, another to check; a cell for each foot, too"
+    )
+    seat = actions.add_parser("seat", help="the seat: visit every notch, or with a ranger the first and the last")
     camera = actions.add_parser("camera", help="a camera: by stickers on the machine, or by named points")
     sheet = actions.add_parser("sheet", help="the stickers to print, as a PDF")
     for action in (load, seat, camera):
@@ -31,7 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     camera.add_argument("name", nargs="?", help="the camera's name; not needed where there is only one")
     for action in (camera, sheet):
         action.add_argument(
-            "--machine", default="sled45", metavar="PROFILE", help="sled45, seated_horizontal, or your own FILE.toml"
+            "--machine",
+            default="sled45",
+            metavar="PROFILE",
+            help="sled45, seated_horizontal, your own FILE.toml, or current: as the camera was calibrated before",
         )
         action.add_argument("--family", choices=("aruco", "apriltag"), default="aruco", help="kind of stickers")
     camera.add_argument("--point", action="append", metavar="NAME=X,Y", help="a named point in the picture, pixels")
@@ -52,17 +57,13 @@ def run(args: argparse.Namespace) -> int:
         return 0
     config = config_file.load(args.config)
     dialogue = Dialogue(read_line(), sys.stdout, assume_yes=args.yes)
-    if args.action == "load":
-        from device.command.calibrate_load import LoadGuide
+    if args.action in ("load", "seat"):
+        from device.command.calibrate_sensor import SensorGuide
 
-        return LoadGuide(config, dialogue).run(undo=args.undo, again=args.again)
-    if args.action == "seat":
-        from device.command.calibrate_seat import SeatGuide
-
-        return SeatGuide(config, dialogue).run(undo=args.undo, again=args.again)
+        return SensorGuide(config, dialogue, args.action).run(back=args.undo, again=args.again)
     from device.command.calibrate_camera import CameraGuide, Wishes
 
-    return CameraGuide(config, dialogue).run(Wishes.of(args), undo=args.undo)
+    return CameraGuide(config, dialogue).run(Wishes.of(args), back=args.undo)
 
 
 def read_line() -> Callable[[], str]:

@@ -1,37 +1,33 @@
-"""``legpress calibrate camera``: stickers or named points to a calibration, its error shown, the old one kept."""
+"""``legpress calibrate camera``: stickers or named points to a calibration, its error shown, the old one kept.
+
+The vision process sees, fits and keeps, as it does for the staff's page; a picture file is fitted here.
+"""
 
 from __future__ import annotations
 
 import argparse
-import datetime
+import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from device.command.calibrate_steps import Dialogue, Refused, look
+from device.bus import BusError
+from device.calibration_guide import Refused
+from device.command.calibrate_steps import Dialogue, ask_device, look
 from device.config import Camera, Config
 from device.errors import UserError
-from vision.calibration import Calibration, CalibrationError
-from vision.calibration_file import calibration_text, load_calibration
-from vision.camera_calibration import from_points, from_stickers
-from vision.camera_pose import CameraPose, focal_length_px, lens_focal_px
-from vision.machine_profile import MachineProfile, load_profile, profile_of
-from vision.scene import SceneReference, reference_of
+from vision.calibration import CalibrationError
+from vision.calibration_desk import LOOKS
+from vision.calibration_file import calibration_text
+from vision.calibration_keeping import keep, undo
+from vision.camera_fit import CURRENT, SIMULATED, Fit, Lens, calibration_in, fit_points, fit_stickers, profile_named
+from vision.machine_profile import load_profile, profile_path, shipped
+from vision.scene import reference_of
 from vision.sticker_sheet import sheet_pdf
-from vision.stickers import find_stickers, settled_corners
+from vision.stickers import find_stickers
 
-Floats = NDArray[np.float64]
-
-LOOKS: Final = 8
 LOOK_EVERY_S: Final = 0.3
-DEFAULT_LENS: Final = "module3"
-SIMULATED: Final = "simulated"
-"""Profile name: the simulated machine's own dimensions."""
 _POINT: Final = re.compile(r"([a-z_]+)=(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?)")
 
 
@@ -43,9 +39,7 @@ class Wishes:
     machine: str
     family: str
     points: dict[str, tuple[float, float]]
-    lens: str | None
-    hfov_deg: float | None
-    focal_px: float | None
+    lens: Lens
     picture: Path | None
     out: Path | None
 
@@ -58,20 +52,21 @@ class Wishes:
             if match is None or match[1] in points:
                 raise UserError(f"--point {text}: allowed is NAME=X,Y, pixels, each name once (plate_top_left=388,166)")
             points[match[1]] = (float(match[2]), float(match[3]))
-        if args.hfov is not None and not 20.0 <= args.hfov <= 140.0:
-            raise UserError(f"--hfov {args.hfov:g}: allowed 20 to 140 (degrees)")
-        if args.focal is not None and not 100.0 <= args.focal <= 20_000.0:
-            raise UserError(f"--focal {args.focal:g}: allowed 100 to 20000 (pixels)")
-        return cls(
-            args.name, args.machine, args.family, points, args.lens, args.hfov, args.focal, args.picture, args.out
-        )
+        try:
+            lens = Lens(args.lens, args.hfov, args.focal)
+        except CalibrationError as error:
+            raise UserError(f"--{error}") from error
+        return cls(args.name, args.machine, args.family, points, lens, args.picture, args.out)
 
-    def focal_length_px(self, width_px: int) -> float:
-        if self.focal_px is not None:
-            return self.focal_px
-        if self.hfov_deg is not None:
-            return focal_length_px(self.hfov_deg, width_px)
-        return lens_focal_px(self.lens or DEFAULT_LENS, width_px)
+    def json(self) -> str:
+        """As the vision process takes it; a profile of the installer's own goes with it, for it is in their folder."""
+        wish: dict[str, Any] = {"machine": self.machine}
+        if self.machine not in (*shipped(), SIMULATED, CURRENT):
+            load_profile(self.machine)  # what is wrong with it is said with its place
+            wish["profile"] = profile_path(self.machine).read_text("utf-8")
+        lens = {"lens": self.lens.name, "hfov_deg": self.lens.hfov_deg, "focal_px": self.lens.focal_px}
+        wish |= {key: value for key, value in lens.items() if value is not None}
+        return json.dumps(wish | ({"points": self.points} if self.points else {"stickers": self.family}))
 
 
 def write_sheet(machine: str, family: str, out: Path) -> str:
@@ -88,25 +83,16 @@ class CameraGuide:
     def __init__(self, config: Config, dialogue: Dialogue) -> None:
         self._config, self._talk = config, dialogue
 
-    def run(self, wishes: Wishes, *, undo: bool) -> int:
+    def run(self, wishes: Wishes, *, back: bool) -> int:
+        """Calibrate, or bring ``back`` the calibration before. Raises Refused, BusError or UserError."""
         camera = self._camera(wishes.name)
-        path = wishes.out or self._config.calibration_file(camera)
-        if undo:
-            return self._undo(camera, path, live=wishes.out is None)
-        profile = self._profile(wishes, camera)
-        made, pose, scene = self._made(wishes, camera, profile)
-        made = replace(made, scene=scene, made_utc=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
-        self._show(made, pose, path)
-        if not self._talk.agreed("Use it?"):
-            self._talk.say("Nothing was changed.")
-            return 1
-        self._write(path, calibration_text(made))
-        if wishes.out is None and wishes.picture is None:
-            look(self._config, "reload")
-            self._talk.say(f"In use now: {path}. Add --undo to the command to bring back the one before.")
-        else:
-            self._talk.say(f"Written: {path}")
-        return 0
+        if back:
+            return self._undo(camera, wishes.out)
+        if wishes.machine == SIMULATED and self._config.simulation.scenario is None:
+            raise UserError("--machine simulated: only with [simulation] scenario in the configuration")
+        if wishes.picture is not None:
+            return self._from_picture(wishes, camera, wishes.picture)
+        return self._live(wishes, camera)
 
     def _camera(self, name: str | None) -> Camera:
         cameras = {camera.name: camera for camera in self._config.cameras}
@@ -116,115 +102,74 @@ class CameraGuide:
             raise UserError(f"which camera? The configuration has {', '.join(cameras)}: legpress calibrate camera NAME")
         return cameras[name]
 
-    def _profile(self, wishes: Wishes, camera: Camera) -> MachineProfile:
-        if wishes.machine != SIMULATED:
-            return load_profile(wishes.machine)
-        from device.scenario import load_scenario
-
-        if self._config.simulation.scenario is None:
-            raise UserError("--machine simulated: only with [simulation] scenario in the configuration")
-        for seen in load_scenario(self._config.simulation.scenario).cameras:
-            if seen.name == camera.name:
-                return profile_of(load_calibration(seen.calibration), load_profile("sled45").stickers)
-        raise UserError(f"--machine simulated: the scenario has no camera {camera.name}")
-
-    def _made(
-        self, wishes: Wishes, camera: Camera, profile: MachineProfile
-    ) -> tuple[Calibration, CameraPose, SceneReference | None]:
-        if wishes.picture is not None:
-            return self._from_picture(wishes, profile)
+    def _live(self, wishes: Wishes, camera: Camera) -> int:
+        wish = wishes.json()
         self._talk.say(
             f"Camera {camera.name}. The carriage rests, nobody is on the machine or near it, the light is as in use."
         )
-        scene_seen = look(self._config, f"scene {camera.name}")
-        width, height = scene_seen["size_px"]
-        scene = SceneReference(
-            np.array([corner[:2] for corner in scene_seen["corners"]]),
-            np.array([np.frombuffer(bytes.fromhex(corner[2]), np.uint8) for corner in scene_seen["corners"]]),
-            scene_seen["sharpness"],
-            scene_seen["contrast"],
-        )
-        size, focal = (width, height), wishes.focal_length_px(width)
-        if wishes.points:
-            return *from_points(profile, wishes.points, size, focal), scene
-        seen: list[Mapping[int, Floats]] = []
-        for _ in range(LOOKS):
-            found = look(self._config, f"stickers {camera.name} {wishes.family}")["stickers"]
-            seen.append({int(index): np.array(quad) for index, quad in found.items()})
-            self._talk.sleep(LOOK_EVERY_S)
-        settled = settled_corners(seen)
-        self._talk.say(f"  Stickers seen: {', '.join(map(str, settled)) or 'none'}")
-        return *from_stickers(profile, settled, size, focal, wishes.family), scene
-
-    def _from_picture(
-        self, wishes: Wishes, profile: MachineProfile
-    ) -> tuple[Calibration, CameraPose, SceneReference | None]:
-        from vision.clip import read_picture
-
-        assert wishes.picture is not None
-        image = read_picture(wishes.picture)
-        height, width = image.shape[:2]
-        focal = wishes.focal_length_px(width)
-        if wishes.points:
-            return *from_points(profile, wishes.points, (width, height), focal), reference_of(image)
-        seen = find_stickers(image, wishes.family)
-        return *from_stickers(profile, seen, (width, height), focal, wishes.family), reference_of(image)
-
-    def _show(self, made: Calibration, pose: CameraPose, path: Path) -> None:
-        x, y, z = made.eye
-        told = "measured" if pose.focal_measured else "as stated; the points do not tell it"
-        self._talk.say(f"  Fit: the points miss by {pose.error_px:.2f} px (RMS), at most {pose.misses_px.max():.1f}")
-        self._talk.say(
-            f"  Camera: {abs(x):.2f} m {'left' if x > 0 else 'right'} of the middle, {abs(y):.2f} m "
-            f"{'behind' if y > 0 else 'before'} the seat, {z:.2f} m up (to {100 * pose.eye_error_m:.0f} cm, "
-            f"{pose.turn_error_deg:.1f} deg); {made.view} view"
-        )
-        self._talk.say(f"  Focal length {made.focal_length_px:.0f} px ({told})")
-        if made.carriage_sticker is not None:
-            self._talk.say(f"  Sticker {made.carriage_sticker.id} rides on the carriage: it gives the travel")
-        if made.view == "oblique":
-            self._talk.say("  An oblique view judges neither the back nor knees caving in: see docs/hardware.md")
-        try:
-            before = load_calibration(path)
-        except CalibrationError:
-            self._talk.say("  Before: not calibrated")
-        else:
-            moved_m = float(np.linalg.norm(before.eye - made.eye))
-            self._talk.say(
-                f"  Before: {before.view} view, fit {before.reprojection_error_px:.2f} px; the camera has moved "
-                f"{100 * moved_m:.0f} cm since"
-            )
-
-    def _write(self, path: Path, text: str) -> None:
-        """The new file in one step; the old one stays beside it."""
-        fresh = path.with_suffix(".new")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(text, "utf-8")
-            if path.exists():
-                path.replace(_before(path))
-            fresh.replace(path)
-        except OSError as error:
-            raise UserError(
-                f"{path} cannot be written: {error.strerror}; run as the user of legpress (sudo -u), or name --out FILE"
-            ) from error
-
-    def _undo(self, camera: Camera, path: Path, live: bool) -> int:
-        before = _before(path)
-        if not before.exists():
-            raise Refused(f"camera {camera.name}: there is no calibration before this one ({before} is missing)")
-        try:
-            text = path.read_text("utf-8") if path.exists() else None
-            before.replace(path)
-            if text is not None:
-                before.write_text(text, "utf-8")
-        except OSError as error:
-            raise UserError(f"{path} cannot be written: {error.strerror}; run as the user of legpress") from error
-        if live:
-            look(self._config, "reload")
-        self._talk.say(f"Camera {camera.name} is back at the calibration before.")
+        self._refuse_in_a_set()
+        if not wishes.points:
+            seen = set()
+            for _ in range(LOOKS):
+                seen |= set(look(self._config, f"stickers {camera.name} {wishes.family}")["stickers"])
+                self._talk.sleep(LOOK_EVERY_S)
+            self._talk.say(f"  Stickers seen: {', '.join(sorted(seen, key=int)) or 'none'}")
+        fit = look(self._config, f"fit {camera.name} {wish}")
+        if fit["refused"] is not None:
+            raise Refused(fit["refused"])
+        if not self._accepted(fit["told"]):
+            return 1
+        if wishes.out is not None:
+            return self._write(wishes.out, look(self._config, f"text {camera.name} {fit['fit']}")["text"])
+        self._refuse_in_a_set()
+        path = look(self._config, f"keep {camera.name} {fit['fit']}")["path"]
+        self._talk.say(f"In use now: {path}. Add --undo to the command to bring back the one before.")
         return 0
 
+    def _refuse_in_a_set(self) -> None:
+        """Raises Refused while somebody lifts; without a device process nobody is judged."""
+        try:
+            ask_device(self._config, {"part": "camera", "do": "free"})
+        except BusError:
+            self._talk.say("  (the device process does not run: nobody's set is disturbed)")
 
-def _before(path: Path) -> Path:
-    return path.with_suffix(".before")
+    def _from_picture(self, wishes: Wishes, camera: Camera, picture: Path) -> int:
+        path = wishes.out or self._config.calibration_file(camera)
+        fit = self._fitted(wishes, camera, picture, path)
+        if not self._accepted(fit.told()):
+            return 1
+        return self._write(path, calibration_text(fit.made))
+
+    def _fitted(self, wishes: Wishes, camera: Camera, picture: Path, path: Path) -> Fit:
+        from vision.clip import read_picture
+
+        image = read_picture(picture)
+        height, width = image.shape[:2]
+        profile = profile_named(wishes.machine, self._config, camera)
+        scene, before = reference_of(image), calibration_in(path)
+        if wishes.points:
+            return fit_points(profile, wishes.points, (width, height), wishes.lens, scene, before)
+        seen = find_stickers(image, wishes.family)
+        return fit_stickers(profile, seen, wishes.family, (width, height), wishes.lens, scene, before)
+
+    def _accepted(self, told: list[str]) -> bool:
+        for line in told:
+            self._talk.say(f"  {line}")
+        if self._talk.agreed("Use it?"):
+            return True
+        self._talk.say("Nothing was changed.")
+        return False
+
+    def _write(self, path: Path, text: str) -> int:
+        keep(path, text)
+        self._talk.say(f"Written: {path}")
+        return 0
+
+    def _undo(self, camera: Camera, out: Path | None) -> int:
+        if out is None:
+            self._refuse_in_a_set()
+            look(self._config, f"undo {camera.name}")
+        else:
+            undo(out)
+        self._talk.say(f"Camera {camera.name} is back at the calibration before.")
+        return 0

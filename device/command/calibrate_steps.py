@@ -1,24 +1,16 @@
-"""What the guided calibrations share: the talk with the installer, the questions to the services, the memory."""
+"""What the guided calibrations share on the command line: the talk with the installer, questions to the services."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Literal, TextIO
 
 from device.bus import BusError, send_command
+from device.calibration_guide import answer_of
 from device.config import Config
-from device.errors import RunError, UserError
 from device.messages import Command
-
-RESUME_WITHIN_S: Final = 3600.0
-"""What was measured an hour ago says nothing about now: temperature, and who has been at the machine (ours)."""
-
-
-class Refused(RunError):
-    """A measurement that cannot be right; the text says why and what to do. Nothing was changed."""
 
 
 class Dialogue:
@@ -35,10 +27,6 @@ class Dialogue:
 
     def say(self, text: str = "") -> None:
         print(text, file=self._out, flush=True)
-
-    def step(self, number: int, of: int, what: str) -> None:
-        """Tell what to do, and wait until it is done."""
-        self.ask(f"\nStep {number} of {of}. {what}\n  Then press Enter.")
 
     def ask(self, question: str) -> str:
         self.say(question)
@@ -71,7 +59,8 @@ def ask_device(config: Config, wish: dict[str, Any]) -> dict[str, Any]:
         BusError: it is not running: it owns the pins, so calibrating without it is not possible.
         Refused: it refuses, with its reason.
     """
-    return _asked(config, "command", Command("calibrate", json.dumps(wish)))
+    shows = wish.get("do") == "show"
+    return _asked(config, "command", Command("calibrate", json.dumps(wish), target="show" if shows else None))
 
 
 def look(config: Config, value: str) -> dict[str, Any]:
@@ -88,41 +77,4 @@ def _asked(config: Config, channel: Literal["command", "camera"], command: Comma
             f"the {who} process does not answer, and only it can measure: start it "
             f"('sudo systemctl start legpress-{who}', or 'legpress run {who}'), then calibrate again"
         ) from error
-    if not reply.ok:
-        raise Refused(reply.error or f"the {command.name} command was refused, without a reason")
-    answer = json.loads(reply.data or "{}")
-    if not isinstance(answer, dict):
-        raise Refused("the answer is not understood: are all services of one version?")
-    return answer
-
-
-class Progress:
-    """What a calibration has measured so far, so that it can go on after an interruption."""
-
-    def __init__(self, config: Config, part: str, now: Callable[[], float] = time.time) -> None:
-        self._path: Path = config.paths.state_dir / f"calibrate-{part}.json"
-        self._now = now
-        self.values: dict[str, Any] = {}
-
-    def resume(self) -> bool:
-        """Take up what is there; False where nothing is, or it is too old."""
-        try:
-            found = json.loads(self._path.read_text("utf-8"))
-            if self._now() - float(found["at_s"]) > RESUME_WITHIN_S:
-                return False
-            self.values = dict(found["values"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
-        return bool(self.values)
-
-    def keep(self, **values: Any) -> None:
-        self.values.update(values)
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_text(json.dumps({"at_s": self._now(), "values": self.values}), "utf-8")
-        except OSError as error:
-            raise UserError(f"{self._path} cannot be written: {error.strerror}; run as the user of legpress") from error
-
-    def forget(self) -> None:
-        self.values = {}
-        self._path.unlink(missing_ok=True)
+    return answer_of(reply, command.name)

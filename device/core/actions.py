@@ -129,6 +129,8 @@ class Calibrate:
 
     command_id: str
     request: str | None
+    only_show: bool = False
+    """Somebody may be lifting: nothing but what is in force may be asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ def obey(turn: Turn, command: Command) -> None:
     error = _keep_backup(turn, command) if command.name in ("backup", "restore") else _carry_out(turn, command)
     turn.published = replace(turn.published, stale=True)
     if error is None and command.name == "calibrate":
-        turn.actions.append(Calibrate(command.id, command.value))  # answered by the shell, with what it measured
+        # answered by the shell, with what it measured
+        turn.actions.append(Calibrate(command.id, command.value, only_show=command.target == "show"))
     elif error is None and command.name in ("backup", "restore"):
         turn.actions.append(KeepBackup(command))  # likewise, with how it goes
     elif command.id:
@@ -66,7 +67,8 @@ def _carry_out(turn: Turn, command: Command) -> str | None:
         case "tare":
             return _tare(turn)
         case "calibrate":
-            return "Finish the set first: calibrating needs the machine for itself" if turn.set is not None else None
+            busy = turn.set is not None and command.target != "show"  # what holds now may be looked at any time
+            return "Finish the set first: calibrating needs the machine for itself" if busy else None
         case "look":
             return "The cameras belong to the vision process: ask on the channel camera"
         case "shutdown_demo" | "restart":

@@ -1,6 +1,7 @@
 """The installer's hand on the virtual leg press: puts weights on and moves the seat, for trying the calibrations.
 
-It is a file in the runtime folder, ``hand.json``: ``{"load_kg": 50, "seat_notch": 3}``, each key optional.
+It is a file in the runtime folder, ``hand.json``: ``{"load_kg": 50, "seat_notch": 3}``, each key optional;
+``load_left_kg`` and ``load_right_kg`` are put on one side, where there are two cells.
 """
 
 from __future__ import annotations
@@ -24,6 +25,14 @@ class Hand:
     def load_kg(self) -> float:
         """Mass put on the sled or the stack."""
         return self._number("load_kg") or 0.0
+
+    @property
+    def load_left_kg(self) -> float:
+        return self._number("load_left_kg") or 0.0
+
+    @property
+    def load_right_kg(self) -> float:
+        return self._number("load_right_kg") or 0.0
 
     @property
     def seat_notch(self) -> float | None:

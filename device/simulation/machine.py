@@ -10,6 +10,7 @@ from functools import partial
 
 from device.config import Config
 from device.hx711 import ChannelGain
+from device.messages import Side
 from device.pins import MockBoard
 from device.scenario import CELL_COUNTS_PER_KG, CELL_TARE_COUNTS, Moment, Scenario, ScenarioClock
 from device.scenario_faults import Broken, PotFault, ScenarioFaults
@@ -24,6 +25,8 @@ CELL_NOISE_COUNTS = 150.0
 """Standard deviation of a reading: 0.02 kg."""
 POT_NOISE_STEPS = 0.6
 RANGER_NOISE_M = 0.003
+FAR_SIDE_SHARE = 0.2
+"""Of a weight on one side, what the other foot's cell carries: the plate is one piece."""
 
 
 class PulseTimer:
@@ -91,15 +94,14 @@ class VirtualMachine:
         """How hard the back rests on the lumbar and on the sacral force sensor."""
         pins, load = config.pins, config.load
         if load.converter == "hx711":
-            self.load_chip = self._hx711(board, pins.load_data, pins.load_clock)
+            self.load_chip = self._hx711(board, pins.load_data, pins.load_clock, "left")
             if load.cells == 2:
-                self.load_chip_right = self._hx711(board, pins.load_data_right, pins.load_clock_right)
+                self.load_chip_right = self._hx711(board, pins.load_data_right, pins.load_clock_right, "right")
         elif load.converter == "nau7802":
-            self.bridge = SimulatedNAU7802(board, load.bus, pins.load_ready, self._bridge_counts, now)
+            left, right = partial(self._bridge_counts, side="left"), partial(self._bridge_counts, side="right")
+            self.bridge = SimulatedNAU7802(board, load.bus, pins.load_ready, left, now)
             if load.cells == 2:
-                self.bridge_right = SimulatedNAU7802(
-                    board, load.bus_right, pins.load_ready_right, self._bridge_counts, now
-                )
+                self.bridge_right = SimulatedNAU7802(board, load.bus_right, pins.load_ready_right, right, now)
         if "pot" in config.seat.sensors or config.pads.enabled:
             self.adc = SimulatedMCP3008(board, pins, self._adc_reading)
         if "switches" in config.seat.sensors:
@@ -113,12 +115,12 @@ class VirtualMachine:
             self.carriage_ranger = SimulatedVL53L1X(board, config.carriage.tof_bus, self._carriage_distance_m, now)
         self.button = SimulatedButton(board, pins.button)
 
-    def _hx711(self, board: MockBoard, data_pin: int, clock_pin: int) -> SimulatedHX711:
+    def _hx711(self, board: MockBoard, data_pin: int, clock_pin: int, side: Side) -> SimulatedHX711:
         return SimulatedHX711(
             board,
             data_pin,
             clock_pin,
-            self._counts,
+            partial(self._counts, side=side),
             self._config.load.samples_per_s,
             clock=self._now,
             pulse_clock=self.timer.now,
@@ -148,22 +150,26 @@ class VirtualMachine:
             self.load_chip.fault, self.pot_fault = broken.load, broken.pot
             self.extra_kgf, self.seat_offset_notches = broken.extra_kgf, broken.seat_offset_notches
 
-    def _counts(self, setting: ChannelGain, t_s: float) -> int:
+    def _counts(self, setting: ChannelGain, t_s: float, side: Side = "left") -> int:
         self._look_at_faults()
         if setting == "b32":
             return round(self._random.gauss(0.0, CELL_NOISE_COUNTS))  # nothing is wired to channel B
-        counts = self._bridge_counts(t_s)
+        counts = self._bridge_counts(t_s, side)
         return round(counts if setting == "a128" else counts / 2)
 
-    def _bridge_counts(self, t_s: float) -> int:
-        """Of one cell; two share the load equally."""
+    def _bridge_counts(self, t_s: float, side: Side = "left") -> int:
+        """Of one cell; two share the load equally, but for what is put on one side."""
         moment, load = self._scenario.moment(self._clock.elapsed(t_s), self._once), self._config.load
         kgf = moment.cell_kgf if load.location == "plate" else moment.stack_kgf
-        put_on_kg = self._hand.load_kg
-        if load.location == "plate":
-            put_on_kg *= math.sin(math.radians(load.rail_deg))
-        counts = CELL_TARE_COUNTS + CELL_COUNTS_PER_KG * (kgf + self.extra_kgf + put_on_kg) / load.cells
-        return round(counts + self._random.gauss(0.0, CELL_NOISE_COUNTS))
+        along = math.sin(math.radians(load.rail_deg)) if load.location == "plate" else 1.0
+        kgf = (kgf + self.extra_kgf + along * self._hand.load_kg) / load.cells
+        left_kg, right_kg = self._hand.load_left_kg, self._hand.load_right_kg
+        near_kg, far_kg = (left_kg, right_kg) if side == "left" else (right_kg, left_kg)
+        if load.cells == 2:
+            kgf += along * ((1 - FAR_SIDE_SHARE) * near_kg + FAR_SIDE_SHARE * far_kg)
+        else:
+            kgf += along * (near_kg + far_kg)
+        return round(CELL_TARE_COUNTS + CELL_COUNTS_PER_KG * kgf + self._random.gauss(0.0, CELL_NOISE_COUNTS))
 
     def _adc_reading(self, channel: int) -> int:
         pads = self._config.pads

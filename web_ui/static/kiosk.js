@@ -80,9 +80,12 @@ function paintBanner() {
 function paintBar() {
   const tag = state?.member;
   text($("member-text"), tag ? words.ui("member", { tag }) : words.ui("guest"));
-  const shown = (state?.conditions ?? []).filter((each) => !/^(camera|vision|nobody|out_of)/.test(each.kind)).slice(0, 2);
+  const all = state?.conditions ?? [];
+  const looking = all.filter((each) => each.kind === "camera_preview"); // never crowded out: somebody is being seen
+  const others = all.filter((each) => !/^(camera|vision|nobody|out_of)/.test(each.kind));
+  const shown = [...looking, ...others].slice(0, 2);
   const chips = shown.map((each) => words.condition(each));
-  if (state?.help_called) chips.unshift(words.ui("help_called"));
+  if (state?.help_called) chips.splice(looking.length, 0, words.ui("help_called"));
   if ($("conditions").dataset.shown !== chips.join("|")) {
     $("conditions").dataset.shown = chips.join("|");
     $("conditions").replaceChildren(...chips.map((chip) => Object.assign(document.createElement("li"), { textContent: chip })));

@@ -119,6 +119,12 @@ function isOff(state) {
   return state.conditions.some((each) => CAUSES.includes(each.kind) && each.kind !== "nobody_in_view");
 }
 
+// whoever is at the machine reads first that somebody sees them; a warning alone is more urgent
+function told(moment, state, words) {
+  const looking = state.conditions.find((each) => each.kind === "camera_preview");
+  return looking ? { ...moment, kicker: words.condition(looking) } : moment;
+}
+
 // state: a LiveState, or null when nothing came for two seconds
 export function momentOf(state, words) {
   const plain = { way: "none", spoken: "", kicker: "" };
@@ -126,7 +132,8 @@ export function momentOf(state, words) {
     return { ...plain, mood: "off", icon: "off", kicker: words.ui("form_check_off"), headline: words.ui("display_lost") };
   }
   if (state.phase === "out_of_order") {
-    return { ...plain, mood: "off", icon: "tool", kicker: words.ui("out_of_order"), headline: words.ui("out_of_order_note") };
+    const out = { mood: "off", icon: "tool", kicker: words.ui("out_of_order"), headline: words.ui("out_of_order_note") };
+    return told({ ...plain, ...out }, state, words);
   }
   if (state.warning !== null) return ofWarning(state, words);
   if (state.confirmation !== null) {
@@ -134,6 +141,5 @@ export function momentOf(state, words) {
     const headline = second ? capital(second) : first;
     return { ...plain, mood: "confirmed", icon: "check", kicker: second ? first : "", headline };
   }
-  if (isOff(state)) return { ...plain, ...ofFormCheckOff(state, words) };
-  return { ...plain, ...ofPhase(state, words) };
+  return told({ ...plain, ...(isOff(state) ? ofFormCheckOff(state, words) : ofPhase(state, words)) }, state, words);
 }
