@@ -35,7 +35,9 @@ class Machine(Section):
     """Seat position of notch 1, 2, ... (m from the first)."""
     seat_notch_tolerance_m: Annotated[float, Field(gt=0, le=0.05)] = 0.012
     units: Literal["kg", "lb"] = "kg"
-    house_rules: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=200)] | None = None
+    house_rules: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=200)] | None = Field(
+        None, description="a web address (http:// or https://), or nothing"
+    )
     """Shown as a QR code on the idle kiosk."""
 
 

@@ -164,3 +164,17 @@ def _web(config: Config) -> Iterator[ConfigFault]:
             f'= "{host}": allowed 127.0.0.1, ::1 or localhost, for the pages have no TLS of their own; '
             "to reach them from the network: install.sh --lan NAME",
         )
+
+
+def threshold_words(key: str) -> str | None:
+    """What ``_thresholds`` allows for a key such as ``faults.back_rounding_deg.onset``; None for another key."""
+    path = key.split(".")
+    unit = unit_of(path[1]) if len(path) == 3 and path[0] == "faults" else None
+    if unit is None or path[2] not in ("onset", "release", "high", "high_heavy"):
+        return None
+    low, high = ONSET_LIMITS[unit]
+    release = f"above onset, at most {high:g}" if path[1] in FALLING else "from 0 to below onset"
+    words = {
+        "onset": f"{low:g} to {high:g}", "release": release, "high": "above onset", "high_heavy": "from onset to high",
+    }  # fmt: skip
+    return f"{words[path[2]]} {unit}"

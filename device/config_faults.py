@@ -166,6 +166,23 @@ def _allowed(path: KeyPath) -> str:
     return f"allowed {describe(annotation, field.metadata)}{f' ({unit})' if unit else ''}"
 
 
+def allowed_words(key: str) -> str:
+    """What its field alone allows for a key, with its unit: "above 0 to 1000 kilograms"; empty for an unknown one."""
+    path = tuple(key.split("."))
+    field = _field_at(path)
+    if field is None:
+        return ""
+    words = describe(field.annotation, field.metadata).replace(" in quotes", "")
+    words = words.partition(" that matches ")[0] if field.description is None else field.description
+    if not _number_wanted(path):
+        return words
+    unit = unit_of(path[-1])
+    if unit is None:
+        return words
+    span, comma, noun = words.partition(", ")
+    return f"{span} {unit}{comma}{noun}"
+
+
 def describe(annotation: Any, metadata: list[Any]) -> str:
     """What a value of this type may be, in words; ``metadata`` carries the bounds that pydantic took off it."""
     origin, arguments = get_origin(annotation), get_args(annotation)

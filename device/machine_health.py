@@ -1,14 +1,17 @@
 """How every part of a running machine is, from what the services publish and what the system says of itself.
 
-``legpress doctor`` shows it, and the staff's health page may: no pin is driven and no camera opened. Thresholds are
-ours unless a source is named.
+``legpress doctor`` and the staff's health page show it: no pin is driven and no camera opened. What is installed and
+stored is ``device.installation_health``'s. Thresholds are ours unless a source is named.
 """
 
 from __future__ import annotations
 
 import datetime
+import shutil
+import subprocess
+import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,6 +34,17 @@ BUSY_GB_A_DAY: Final = 20.0
 """Written to the disk: an SD card of 32 GB then lasts some years; legpress itself writes below 0.1."""
 OLD_CALIBRATION_DAYS: Final = 365.0
 SECTOR_BYTES: Final = 512
+
+VCGENCMD_WITHIN_S: Final = 2.0
+
+CHECKED_BY: Final[dict[str, frozenset[str]]] = {
+    "side": frozenset({"rounding", "lockout", "hips", "foot placement", "heels"}),
+    "front": frozenset({"knee valgus"}),
+    "oblique": frozenset({"lockout", "foot placement"}),
+}
+"""What a camera can judge, by its view (measured; docs/accuracy.md)."""
+NOT_THE_SERVICES: Final = ("nobody", "camera", "load", "seat", "carriage", "pads")
+"""How the conditions begin that are no fault, or the fault of a part with a row of its own."""
 
 _THROTTLED: Final = {
     0: ("the supply voltage is too low", "use the 27 W supply of the Pi 5 and a short cable"),
@@ -60,6 +74,68 @@ class Finding:
     advice: str = ""
 
 
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Failed, degraded, ok; else in the order in which they came."""
+    ranks: dict[Health, int] = {"failed": 0, "degraded": 1, "ok": 2}
+    return sorted(findings, key=lambda finding: ranks[finding.health])
+
+
+def overall(findings: Iterable[Finding]) -> Health:
+    """The worst of all."""
+    healths = {item.health for item in findings}
+    return "failed" if "failed" in healths else "degraded" if "degraded" in healths else "ok"
+
+
+def summary(findings: Iterable[Finding]) -> str:
+    """One sentence for people: is all well, or how many parts need somebody."""
+    wrong = sum(item.health != "ok" for item in findings)
+    if wrong == 0:
+        return "All well"
+    return "1 part needs attention" if wrong == 1 else f"{wrong} parts need attention"
+
+
+def device_service(state: LiveState | None, must_run: bool) -> Iterator[Finding]:
+    """Whether the device process reports, and what it says is wrong besides its parts. ``must_run``: its silence is a
+    failure."""
+    if state is None and must_run:
+        advice = "see its log (journalctl -u legpress-device -e), or start it: legpress run"
+        yield Finding("device service", "failed", "does not report", advice)
+        return
+    if state is None:
+        yield Finding("device service", "degraded", "not running", "start it: legpress run")
+        return
+    wrong = "; ".join(each.detail for each in state.conditions if not each.kind.startswith(NOT_THE_SERVICES))
+    if wrong:
+        yield Finding("device service", "degraded", wrong, "as it says")
+    else:
+        yield Finding("device service", "ok", f"running, {state.phase.replace('_', ' ')}")
+
+
+def form_check(views: Iterable[str], waiting: bool = False) -> Iterator[Finding]:
+    """What the cameras with these views check together, and what they leave unchecked. ``waiting``: another camera
+    works, and only has to be calibrated."""
+    checked = frozenset[str]().union(*(CHECKED_BY.get(view, frozenset()) for view in views))
+    unchecked = frozenset[str]().union(*CHECKED_BY.values()) - checked
+    told = f"checked: {', '.join(sorted(checked))}"
+    if not checked:
+        detail = "no calibrated camera: no posture is judged"
+        advice = "calibrate a camera" if waiting else "add and calibrate a camera"
+        yield Finding("form check", "degraded" if waiting else "failed", detail, advice)
+    elif unchecked:
+        cure = "a side camera" if "rounding" in unchecked else "a front camera"
+        detail = f"not checked: {', '.join(sorted(unchecked))}; {told}"
+        yield Finding("form check", "degraded", detail, f"add {cure} to check it")
+    else:
+        yield Finding("form check", "ok", told)
+
+
+def form_check_now(state: LiveState | None) -> Iterator[Finding]:
+    """As ``form_check``, of the cameras that are in use now; nothing where the device does not report."""
+    if state is not None:
+        views = [item.view for item in state.cameras if item.condition not in ("lost", "uncalibrated")]
+        yield from form_check(views, any(item.condition == "uncalibrated" for item in state.cameras))
+
+
 def parts(report: PartsReport | None) -> Iterator[Finding]:
     """Every sensor and output, as the device process reports them; nothing where it does not run."""
     for part in report.parts if report is not None else ():
@@ -81,7 +157,9 @@ def _camera(camera: CameraStatus) -> Finding:
     if camera.condition in _CAMERA:
         what, advice = _CAMERA[camera.condition]
         told = what if camera.condition == "lost" else f"{what}; {figures}"
-        return Finding(part, "failed", told, advice.format(name=camera.name))
+        # a new machine is as it should be before its calibration
+        health: Health = "degraded" if camera.condition == "uncalibrated" else "failed"
+        return Finding(part, health, told, advice.format(name=camera.name))
     if camera.frames_per_s < NEEDED_HZ:
         return Finding(part, "failed", figures, "choose model = 'lite', or only one camera; see the temperature")
     if camera.frames_per_s < GOOD_HZ or camera.age_s > OLDEST_FRAME_S:
@@ -138,6 +216,18 @@ def temperature(system: Path = Path("/sys")) -> Iterator[Finding]:
     health: Health = "failed" if degrees > TOO_HOT_C else "degraded" if degrees > HOT_C else "ok"
     detail = f"{degrees:.0f} deg C (slows down from 80)"
     yield Finding("temperature", health, detail, "" if health == "ok" else advice)
+
+
+def throttled_answer() -> str | None:
+    """The Pi's own account (``vcgencmd get_throttled``); None on other computers, and where it may not be asked."""
+    if shutil.which("vcgencmd") is None:
+        return None
+    command = ["vcgencmd", "get_throttled"]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=VCGENCMD_WITHIN_S, check=False)
+    except (subprocess.TimeoutExpired, OSError):
+        return None
+    return run.stdout if run.returncode == 0 else None
 
 
 def throttling(answer: str | None) -> Iterator[Finding]:
@@ -208,24 +298,19 @@ def _written_gb(disk: Path) -> float | None:
         return None
 
 
-def uptime_s(proc: Path = Path("/proc")) -> float | None:
-    try:
-        return float((proc / "uptime").read_text("ascii").split()[0])
-    except (OSError, ValueError, IndexError):
-        return None
+def uptime_s() -> float:
+    """Since the computer was started, time asleep included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def findings(
-    state: LiveState | None, report: PartsReport | None, config: Config, throttled: str | None = None
-) -> list[Finding]:
-    """All of it, in the order in which an installer looks: for ``/staff/health``. ``throttled``: vcgencmd's answer."""
-    now = datetime.datetime.now(datetime.UTC)
-    return [
-        *parts(report),
-        *cameras(state),
-        *calibration_age(config, now),
-        *temperature(),
-        *throttling(throttled),
-        *clock_sync(),
-        *disk_wear(uptime_s()),
-    ]
+def board() -> Iterator[Finding]:
+    """Temperature, supply, clock and disk; only what this computer tells. May take two seconds (vcgencmd)."""
+    yield from temperature()
+    yield from throttling(throttled_answer())
+    yield from clock_sync()
+    yield from disk_wear(uptime_s())
+
+
+def live(state: LiveState | None, report: PartsReport | None) -> list[Finding]:
+    """All that the running services tell, in the order in which an installer looks; quick. None: they say nothing."""
+    return [*device_service(state, must_run=True), *form_check_now(state), *parts(report), *cameras(state)]

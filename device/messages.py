@@ -265,7 +265,7 @@ class Command:
 
     name: Literal[
         "goal", "acknowledge", "tag", "help", "enrol", "tare", "shutdown_demo", "review", "delete_member", "audit",
-        "restart", "calibrate", "look",
+        "restart", "calibrate", "look", "backup", "restore",
     ]  # fmt: skip
     value: str | None = None
     id: str = ""
@@ -284,7 +284,7 @@ class CommandReply:
     error: str | None = None
     """One sentence for the person who asked: what is wrong, what is allowed."""
     data: str | None = None
-    """JSON, for commands that ask for figures (``calibrate``, ``look``)."""
+    """JSON, for commands that ask for figures (``calibrate``, ``look``, ``backup``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,40 +9,38 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import errno
 import logging
 import math
 import secrets
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import zmq
 
 from device import calibration_store
+from device.backup_desk import BackupDesk
 from device.bus import CommandServer, Publisher, Subscriber
 from device.buzzer import BuzzerPlayer
 from device.calibration_desk import CalibrationDesk
 from device.config import Config
-from device.core.actions import Action, Calibrate, EndDemo, PlaySound, Publish, Reply, SetLight, Tare
-from device.core.events import Event, Stop, StoreStatus, Tick
+from device.core.actions import Action, Calibrate, EndDemo, KeepBackup, PlaySound, Publish, Reply, SetLight, Tare
+from device.core.events import Event, Stop, Tick
 from device.core.state import CoreState
 from device.core.step import step
-from device.errors import RunError, UserError
+from device.errors import RunError
 from device.heartbeat import Heartbeat
 from device.light import open_light
 from device.load import LoadError
 from device.mailbox import Mailbox
-from device.messages import CommandReply, PartsReport, PoseSample
+from device.messages import Command, CommandReply, PartsReport, PoseSample
 from device.pins import Board, MockBoard, open_board, silence_on_exit
 from device.recorder import Recorder, Store
 from device.sampling import InTurn, SamplingThread
 from device.sensor_set import REAL_TIME, WireTime, open_sensors
 from device.sounder import open_sounder
-from device.store.prepare import database_path, recover_and_prepare
-from device.store.writer import StoreWriter
+from device.store.prepare import database_path
+from device.stored_state import open_store, refuse_unusable
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +98,7 @@ class Device:
         self._config, self._clock, self._inbox = config, clock, inbox
         self._outputs = Outputs(board, config)
         self._recorder = Recorder(store, inbox.put)
+        self._backups = BackupDesk(database_path(config.paths.state_dir), store)
         self._state = CoreState.initial(config, session=session_name())
         self._poses = Subscriber(runtime_dir, "pose")
         self._live = Publisher(runtime_dir, "live")
@@ -164,6 +163,8 @@ class Device:
         if now_s >= self._next_retention_s and self._state.set is None:
             self._next_retention_s = now_s + RETAIN_EVERY_S
             self._recorder.retain(self._config.retention, datetime.datetime.now(datetime.UTC))
+        if self._backups.turn(resting=self._state.set is None):
+            self._feed(Command("tag"))  # who is signed in was recalled from the database before
         if self._died is not None:
             raise DeviceDied(f"a sensor's thread died: {self._died}") from self._died
 
@@ -194,6 +195,8 @@ class Device:
         elif isinstance(action, Calibrate):
             error, data = self._desk.answer(action.request, self._clock(), action.only_show)
             self._commands.reply(CommandReply(action.command_id, error is None, error, data))
+        elif isinstance(action, KeepBackup):
+            self._commands.reply(self._backups.answer(action.command))
         elif isinstance(action, EndDemo):
             self._ended = True
         elif not isinstance(action, PlaySound | SetLight):
@@ -213,6 +216,7 @@ class Device:
         self._died = error
 
     def close(self) -> None:
+        self._backups.close()
         self._poses.close()
         self._live.close()
         self._commands.close()
@@ -225,38 +229,6 @@ def session_name() -> str:
 
 def _now_utc() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-
-
-def refuse_unusable(state_dir: Path) -> None:
-    """A folder that this user can never write to is a mistake in the configuration, and said before anything starts.
-
-    A disk that is full or has turned read-only is not: the machine must warn all the same.
-
-    Raises:
-        UserError: naming the folder and what to do.
-    """
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=state_dir).close()
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
-            raise UserError(
-                f"paths.state_dir: {state_dir} cannot be written ({error.strerror}); "
-                "name a folder of your own, or give this one to the user that runs legpress"
-            ) from error
-
-
-def open_store(state_dir: Path, tell: Callable[[Event], None]) -> Store:
-    """The writer, which makes the database ready on its own thread: a check, a migration or a slow disk keeps nobody
-    from being warned. Where it cannot be made ready, nothing is stored, that is said, and it is tried again.
-    """
-    writer = StoreWriter(
-        database_path(state_dir),
-        lambda ok, detail: tell(StoreStatus(ok, detail)),
-        prepare=lambda: recover_and_prepare(state_dir),
-    )
-    writer.start()
-    return writer
 
 
 def run(config: Config, stop: threading.Event) -> None:

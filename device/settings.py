@@ -17,8 +17,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from device.config import Config
-from device.config_checks import cross_faults
-from device.config_faults import schema_faults
+from device.config_checks import cross_faults, threshold_words
+from device.config_faults import allowed_words, schema_faults
 from device.errors import RunError, UserError
 
 FILE_NAME = "settings.json"
@@ -58,6 +58,11 @@ def _leaves(model: BaseModel, path: str) -> Iterator[tuple[str, Any]]:
             yield f"{path}.{name}", value
 
 
+def allowed(key: str) -> str:
+    """What may be set for this key, with its unit, in words."""
+    return threshold_words(key) or allowed_words(key)
+
+
 def overlaid(config: Config, values: Values) -> Config:
     """`config` with these values in place of its own. Raises SettingsError with every fault."""
     known = dict(keys(config))
@@ -78,7 +83,7 @@ def overlaid(config: Config, values: Values) -> Config:
     faults = cross_faults(after)
     if faults:
         raise SettingsError([f"{fault.key} {fault.problem}" for fault in faults])
-    # the other sections as they were: what the file leaves out there is still left out, for a calibration to fill in
+    # the other sections as they were: which of their keys the file gives decides whether a calibration holds
     return config.model_copy(update={section: getattr(after, section) for section in SECTIONS})
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from store_samples import ALERT, REP, SET
 from web_machine import NOON, WebMachine, make_machine, make_open_machine
 
+from device.machine_health import Finding
 from device.messages import Command, PartReport, PartsReport
 from device.store import changes, rows
 from device.store.engine import writer_engine
@@ -37,6 +38,23 @@ REPORT = PartsReport(
         PartReport("seat potentiometer", "failed", "reads 0: open", "check the wiper's wire"),
     ),
 )
+
+
+EXAMINED = (
+    Finding("model full", "ok", "/opt/legpress/models/pose_full.task, verified, SHA-256 2aafe1890fa1..."),
+    Finding("state folder", "ok", "/var/lib/legpress, 21.4 GB free"),
+    Finding("backups", "ok", "14 kept, the newest 8 h old"),
+    Finding("load cell scale", "ok", "8000.6 counts per kg"),
+    Finding("load calibration", "degraded", "371 days old", "once a year: legpress calibrate load"),
+    Finding("camera side calibration", "ok", "112 days old"),
+    Finding("camera front calibration", "ok", "112 days old"),
+    Finding("temperature", "ok", "58 deg C (slows down from 80)"),
+    Finding("power", "ok", "never throttled, voltage never too low"),
+    Finding("clock", "ok", "set from the network"),
+    Finding("disk mmcblk0", "ok", "0.3 GB written a day"),
+    Finding("software", "ok", "legpress 0.1.0"),
+)
+"""What is found on the machine of the pictures, besides what its device process tells."""
 
 
 def motion(seconds: float, valgus_m: float = 0.0, rounding_deg: float = 1.0, before_s: float = 0.0) -> dict[str, Any]:

@@ -17,8 +17,13 @@ from calibration_pictures import Cameras, stickered
 from kiosk_browser import SIZES, Pages, Running, fresh_pages, running_browser
 from kiosk_scenes import SCENES
 from PIL import Image
-from staff_history import REPORT, write_week
+from staff_history import EXAMINED, REPORT, write_week
 from web_machine import ADMIN_PASSWORD, NOON
+
+from device.store.backup import back_up
+from device.store.backup_list import backup_folder
+from device.store.prepare import database_path
+from web_ui.parts import parts
 
 STAFF = {
     "today": "",
@@ -37,6 +42,7 @@ STAFF = {
     "member": "/members/4711",
     "data": "/data",
     "audit": "/audit",
+    "backups": "/backups",
 }
 WIDE, PHONE = (1440, 900), (390, 844)
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
@@ -69,6 +75,12 @@ def staff_pictures(pages: Pages, folder: Path, only: str) -> None:
                 save(pages, folder / f"staff-{page}-{name}.png")
 
 
+def keep_backups(database: Path) -> None:
+    """Some nights', and what a restored one replaced."""
+    for name in ("20261121T033412Z", "20261122T033158Z", "20261122T101502Z-before-restore", "20261123T033705Z"):
+        back_up(database, backup_folder(database) / f"legpress-{name}.sqlite3")
+
+
 def save(pages: Pages, path: Path) -> None:
     picture = Image.open(io.BytesIO(pages.browser.get_screenshot_as_png()))
     picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
@@ -81,6 +93,9 @@ def take(running: Running, args: argparse.Namespace) -> None:
             kiosk_pictures(pages, args.folder, args.sizes, args.only)
         if args.what != "kiosk":
             write_week(running.machine, NOON)
+            keep_backups(database_path(running.machine.config.paths.state_dir))
+            with running.machine.app.app_context():
+                parts().examination._examine = lambda config, now: list(EXAMINED)
             pages.report = REPORT
             staff_pictures(pages, args.folder, args.only)
 

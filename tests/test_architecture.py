@@ -24,9 +24,11 @@ VOCABULARY = {
     "device.config",
     "device.config_file",
     "device.errors",
+    "device.installation_health",
     "device.machine_health",
     "device.heartbeat",
     "device.messages",
+    "device.model_file",
     "device.scenario",
     "device.scenario_clock",
     "device.scenario_faults",
@@ -36,6 +38,8 @@ VOCABULARY = {
 CALIBRATING = {"device.calibration_guide", "device.load_calibration", "device.sensor_calibration"}
 """What web_ui may use besides: the steps of a calibration and what is refused, as the command line has them."""
 READING_THE_STORE = {
+    "device.store.backup_list",
+    "device.store.kept_files",
     "device.store.engine",
     "device.store.export",
     "device.store.prepare",

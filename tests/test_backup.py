@@ -16,7 +16,8 @@ from device.bus import Publisher
 from device.command import restore
 from device.command.main import main
 from device.store import engine, room
-from device.store.backup import back_up, backups_of, fault_of, recover
+from device.store.backup import back_up, fault_of, recover
+from device.store.backup_list import backups_of
 from device.store.prepare import StoreError, database_path, prepare_database, recover_and_prepare, revision_of
 from device.store.schema import HEAD_REVISION
 from device.store.writer import StoreWriter

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from device import installation_health
 from device.bus import Publisher
 from device.command import doctor, examination, examination_services, main, prerequisites
 from device.config import Camera, Config, Load, Paths, Simulation, Web
@@ -286,7 +287,7 @@ def test_a_missing_model_fails_with_the_command_that_builds_it(tmp_path: Path) -
 
 def test_a_state_folder_that_cannot_be_written_fails(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file in its place")
-    finding = only(examination.state_folder(config_in(tmp_path)))
+    finding = only(installation_health.state_folder(config_in(tmp_path)))
     assert (finding.health, finding.detail) == ("failed", f"{tmp_path / 'state'} cannot be written: File exists")
 
 
@@ -295,12 +296,12 @@ def test_a_filling_disk_is_told_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_bytes: float, health: str
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free_bytes))
-    assert only(examination.state_folder(config_in(tmp_path))).health == health
+    assert only(installation_health.state_folder(config_in(tmp_path))).health == health
 
 
 def test_an_uncalibrated_load_cell_is_degraded_and_a_calibrated_one_ok(tmp_path: Path) -> None:
-    assert only(examination.load_cell(config_in(tmp_path))).health == "degraded"
-    assert only(examination.load_cell(config_in(tmp_path, load=Load(counts_per_kg=2000.0)))).health == "ok"
+    assert only(installation_health.load_cell(config_in(tmp_path))).health == "degraded"
+    assert only(installation_health.load_cell(config_in(tmp_path, load=Load(counts_per_kg=2000.0)))).health == "ok"
 
 
 def test_what_no_camera_checks_is_said(tmp_path: Path) -> None:
@@ -310,7 +311,8 @@ def test_what_no_camera_checks_is_said(tmp_path: Path) -> None:
     side = Camera(source="clip", clip=clip, calibration=calibration)
     camera, form_check = examination.cameras(config_in(tmp_path, cameras=(side,)))
     assert (camera.health, camera.detail.split(",")[0]) == ("ok", "side view")
-    assert form_check == Finding("form check", "degraded", "not checked: knee valgus", "add a front camera to check it")
+    told = "not checked: knee valgus; checked: foot placement, heels, hips, lockout, rounding"
+    assert form_check == Finding("form check", "degraded", told, "add a front camera to check it")
 
 
 def test_a_camera_that_cannot_work_fails_the_form_check(tmp_path: Path) -> None:
@@ -324,10 +326,13 @@ def test_a_camera_that_cannot_work_fails_the_form_check(tmp_path: Path) -> None:
     assert second.detail == f"{tmp_path / 'no.mp4'}: no such video"
 
 
-def test_simulated_cameras_take_the_scenarios_calibrations(tmp_path: Path) -> None:
+def test_simulated_cameras_are_calibrated_where_the_vision_process_finds_a_calibration(tmp_path: Path) -> None:
     cameras = (Camera(source="scenario"), Camera(name="front", source="scenario"))
     config = config_in(tmp_path, cameras=cameras, simulation=Simulation(scenario="mixed"))
-    *_, form_check = examination.cameras(config)
+    side, front, form_check = examination.cameras(config)
+    assert (side.health, front.health, form_check.health) == ("degraded", "degraded", "degraded")
+    assert form_check.advice == "calibrate a camera"
+    *_, form_check = examination.cameras(load_scenario("mixed").configure(config))
     assert form_check.health == "ok"
 
 
@@ -363,7 +368,7 @@ def test_the_report_has_a_line_a_finding_its_advice_and_the_sum() -> None:
         "                           -> sudo apt-get install python3-picamera2",
         "degraded  load cell        not calibrated",
         "",
-        "1 ok, 1 degraded, 1 failed",
+        "2 parts need attention: 1 ok, 1 degraded, 1 failed",
     ]
     assert (
         max(len(line) for line in doctor.report([Finding("x", "ok", "word " * 60, "word " * 60)]).splitlines()) <= 118

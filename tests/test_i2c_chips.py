@@ -228,6 +228,27 @@ def test_the_settings_fill_their_registers_and_ranging_begins(ranger):
     assert bytes(ranger.chip._registers[CONFIGURATION:0x46]) == SETTINGS[:25]
 
 
+@pytest.mark.parametrize(
+    ("register", "value", "meaning"),
+    [
+        (0x30, "01", "data-ready is active high"),
+        (0x46, "20", "data-ready with each new measurement"),
+        (0x4B, "0a", "long range: phase calibration"),
+        (0x60, "0f", "long range: VCSEL period A"),
+        (0x63, "0d", "long range: VCSEL period B"),
+        (0x69, "b8", "long range: valid phase"),
+        (0x78, "0f0d", "long range: WOI SD0"),
+        (0x7A, "0e0e", "long range: initial phase SD0"),
+        (0x5E, "01cc", "100 ms a measurement, at long range"),
+        (0x87, "00", "it does not range before it is told to"),
+    ],
+)
+def test_the_rangers_settings_are_those_of_sts_driver_where_it_names_them(register, value, meaning):
+    """The ultra lite driver (STSW-IMG009): its comments in the table, SetDistanceMode(2), SetTimingBudgetInMs(100)."""
+    at = register - CONFIGURATION
+    assert SETTINGS[at : at + len(value) // 2].hex() == value, meaning
+
+
 def test_ten_distances_a_second_to_the_millimetre(ranger):
     ranger.ranges(1.0)
     found = ranger.ranges(2.0)

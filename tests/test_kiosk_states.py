@@ -206,6 +206,38 @@ def test_medium_and_high_flash_at_the_rates_of_the_standard(pages: Pages) -> Non
     assert 1.4 <= rates_hz["rounding_high"] <= 2.8
 
 
+def test_an_idle_screen_dims_after_two_minutes_and_wakes_by_touch_key_and_sitting_down(pages: Pages) -> None:
+    # minutes pass in a leap: the watch for a stream that has stopped, the page's only interval, would take it for one
+    shift = (
+        "const now = performance.now.bind(performance); window.later = 0; window.setInterval = () => 0; "
+        "performance.now = () => now() + window.later;"
+    )
+    found = pages.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": shift})
+    try:
+        pages.open()
+        pages.show("idle")
+        brightness = "getComputedStyle(document.body).filter"
+        assert pages.script(f"return [document.body.dataset.dim, {brightness}]") == ["no", "none"]
+        pages.script("window.later = 119_000")
+        pages.say(SCENES["idle"])
+        assert pages.script("return document.body.dataset.dim") == "no"
+        for wake in ("new PointerEvent('pointerdown')", "new KeyboardEvent('keydown', { key: 'Tab' })"):
+            pages.script("window.later += 121_000")
+            pages.until("document.body.dataset.dim === 'yes'")
+            assert pages.script(f"return {brightness}") == "brightness(0.4)"
+            pages.script(f"window.dispatchEvent({wake})")
+            pages.until("document.body.dataset.dim === 'no'")
+        pages.script("window.later += 121_000")
+        pages.until("document.body.dataset.dim === 'yes'")
+        pages.show("seated")
+        assert pages.script("return document.body.dataset.dim") == "no"
+        pages.script("window.later += 600_000")
+        pages.say(SCENES["seated"])
+        assert pages.script("return document.body.dataset.dim") == "no"
+    finally:
+        pages.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", found)
+
+
 def test_the_kiosk_weighs_less_than_150_kilobytes(pages: Pages) -> None:
     pages.open()
     pages.show("lifting")

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import hashlib
+import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pin_bench import BenchTime, run
 
-from device import calibration_store, machine_health
+from device import calibration_store, installation_health, machine_health, model_file
 from device.command import doctor, examination, examination_services
 from device.config import Camera, Config, Paths, Simulation
 from device.core.state import CoreState
 from device.core.step import step
 from device.machine_health import Finding
-from device.messages import CameraStatus, LiveState, PartsReport
+from device.messages import CameraStatus, Condition, ConditionKind, LiveState, PartsReport
 from device.pins import MockBoard
 from device.scenario import ScenarioClock, load_scenario
 from device.sensor_set import WireTime, open_sensors
 from device.simulation.machine import VirtualMachine
+from device.store.prepare import prepare_database
 
 NOW = datetime.datetime(2026, 6, 1, 12, 0, tzinfo=datetime.UTC)
 
@@ -63,7 +67,7 @@ def test_a_working_camera_is_green_with_its_figures(condition: Any) -> None:
         (camera("dark"), "failed", "sees too little", "uncover its lens, switch the light on"),
         (camera("blurred"), "failed", "sees a blurred picture", "clean its lens"),
         (camera("moved"), "failed", "has moved: recalibrate", "legpress calibrate camera side"),
-        (camera("uncalibrated"), "failed", "is not calibrated", "legpress calibrate camera side"),
+        (camera("uncalibrated"), "degraded", "is not calibrated", "legpress calibrate camera side"),
         (camera("ok", 5.0), "failed", "5.0 frames/s (needed 8)", "choose model = 'lite'"),
         (camera("ok", 10.0), "degraded", "10.0 frames/s", "warnings come late"),
         (camera("ok", 20.0, 0.9), "degraded", "newest 900 ms old", "warnings come late"),
@@ -239,16 +243,126 @@ def test_the_doctor_is_green_on_the_running_simulated_machine(
     monkeypatch.setattr(examination_services, "_published", lambda config: (both, report))
     monkeypatch.setattr(examination_services, "_pages", lambda config: Finding("web pages", "ok", "answers"))
     config = sensors.config.model_copy(update={"simulation": Simulation(scenario="mixed")})
-    checks = (examination.pins, examination.load_cell, examination.cameras, examination_services.services)
+    checks = (examination.pins, installation_health.load_cell, examination.cameras, examination_services.services)
     findings = [finding for check in checks for finding in check(config)]
     assert [finding for finding in findings if finding.health != "ok"] == []
     assert doctor.overall(findings) == "ok"
     assert sum(finding.detail.startswith("SIMULATED") for finding in findings) == 3
 
 
-def test_the_staffs_page_gets_the_same_findings(sensors: Sensors) -> None:
+def test_what_is_live_is_told_in_the_same_words_for_the_staffs_page(sensors: Sensors) -> None:
     sensors.rows(3.0)
     report = PartsReport(0.0, sensors.sensors.reports(sensors.time.now_s))
-    found = machine_health.findings(live(camera("moved")), report, sensors.config, "throttled=0x4")
+    found = machine_health.live(live(camera("moved")), report)
+    assert [*machine_health.parts(report), *machine_health.cameras(live(camera("moved")))] == found[2:]
     told = {finding.part: finding.health for finding in found}
-    assert (told["load cell"], told["camera side live"], told["power"]) == ("ok", "failed", "failed")
+    assert (told["device service"], told["form check"], told["load cell"]) == ("ok", "degraded", "ok")
+    assert told["camera side live"] == "failed"
+
+
+def test_a_device_that_says_nothing_is_a_failure_where_it_must_run() -> None:
+    assert only(machine_health.live(None, None)).health == "failed"
+    assert only(machine_health.device_service(None, must_run=False)).health == "degraded"
+
+
+def test_one_fault_is_one_row_and_nobody_on_the_machine_is_none() -> None:
+    from dataclasses import replace
+
+    nobody = Condition("nobody_in_view", "The camera does not see you", 1.0)
+    load = Condition("load_failed", "The load cell has failed", 1.0)
+    store = Condition("store_failed", "nothing is stored: the disk is full", 1.0)
+    well, failing = (replace(live(camera()), conditions=(nobody, load, *more)) for more in ((), (store,)))
+    assert only(machine_health.device_service(well, must_run=True)).health == "ok"
+    finding = only(machine_health.device_service(failing, must_run=True))
+    assert (finding.health, finding.detail) == ("degraded", "nothing is stored: the disk is full")
+
+
+@pytest.mark.parametrize("kind", get_args(ConditionKind))
+def test_every_condition_has_a_row_that_tells_of_it(kind: Any) -> None:
+    """The device service's own, or one of the parts and cameras that report; none is lost between them."""
+    own = not kind.startswith(machine_health.NOT_THE_SERVICES)
+    assert own == (kind in {"vision_lost", "store_failed", "out_of_order"})
+
+
+@pytest.mark.parametrize(
+    ("views", "health", "told"),
+    [
+        (("side", "front"), "ok", "checked: foot placement, heels, hips, knee valgus, lockout, rounding"),
+        (("side",), "degraded", "not checked: knee valgus; checked: foot placement, heels, hips, lockout, rounding"),
+        (("front",), "degraded", "not checked: foot placement, heels, hips, lockout, rounding; checked: knee valgus"),
+        (("oblique",), "degraded", "not checked: heels, hips, knee valgus, rounding; checked: foot placement, lockout"),
+        ((), "failed", "no calibrated camera: no posture is judged"),
+    ],
+)
+def test_what_the_cameras_in_use_check_and_cannot_is_said(views: tuple[str, ...], health: str, told: str) -> None:
+    finding = only(machine_health.form_check(views))
+    assert (finding.health, finding.detail) == (health, told)
+
+
+def test_a_view_is_not_said_to_check_what_the_fit_does_not_measure_by_it() -> None:
+    from vision.posture import CHECKS
+
+    measured_by = {"rounding": "lumbar_flexion", "lockout": "knee_flexion", "hips": "hip_slide", "heels": "heel_lift",
+                   "foot placement": "foot_placement", "knee valgus": "valgus"}  # fmt: skip
+    for view, checked in machine_health.CHECKED_BY.items():
+        assert {measured_by[each] for each in checked} <= set(CHECKS[view])
+
+
+def test_the_summary_counts_the_parts_that_need_somebody_and_the_worst_come_first() -> None:
+    ok, amber, red = Finding("a", "ok", ""), Finding("b", "degraded", ""), Finding("c", "failed", "")
+    assert machine_health.summary([ok]) == "All well"
+    assert machine_health.summary([ok, amber]) == "1 part needs attention"
+    assert machine_health.summary([ok, amber, red]) == "2 parts need attention"
+    assert machine_health.worst_first([ok, amber, red, ok]) == [red, amber, ok, ok]
+    assert machine_health.overall([ok, amber]) == "degraded"
+
+
+# --- what is installed and stored ------------------------------------------------------------------
+
+
+def stored_set(folder: Path, started_utc: str) -> None:
+    with contextlib.closing(sqlite3.connect(prepare_database(folder))) as connection, connection:
+        connection.execute(
+            "INSERT INTO sets (id, goal, started_utc, reps, good, faulty, uncertain, enrolled, enrolment)"
+            " VALUES ('s', 'quads', ?, 0, 0, 0, 0, 0, 0)",
+            (started_utc,),
+        )
+
+
+def test_backups_are_asked_for_once_something_is_stored_that_none_holds(tmp_path: Path) -> None:
+    config = config_in(tmp_path)
+    assert only(installation_health.backups(config, NOW)).detail == "none yet, for nothing is stored yet"
+    stored_set(tmp_path, "2026-06-01T07:00:00.000Z")
+    assert only(installation_health.backups(config, NOW)) == Finding(
+        "backups", "ok", "none, and sets have been stored for 5 h"
+    )
+    finding = only(installation_health.backups(config, NOW + datetime.timedelta(days=3)))
+    assert (finding.health, "legpress backup" in finding.advice) == ("degraded", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "health", "told"),
+    [
+        ("legpress-20260601T033000Z.sqlite3", "ok", "1 kept, the newest 8 h old"),
+        ("legpress-20260530T033000Z.sqlite3", "degraded", "1 kept, the newest 2 days old"),
+        ("legpress-20260501T033000Z-before-0002.sqlite3", "failed", "1 kept, the newest 31 days old"),
+    ],
+)
+def test_the_newest_backups_age_is_told(tmp_path: Path, name: str, health: str, told: str) -> None:
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups" / name).touch()
+    finding = only(installation_health.backups(config_in(tmp_path), NOW))
+    assert (finding.health, finding.detail) == (health, told)
+
+
+def test_a_model_that_is_not_the_pinned_one_is_red_and_the_right_one_tells_its_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(paths=Paths(state_dir=tmp_path, model_dir=tmp_path))
+    assert installation_health.pose_model(config, "full").advice == "run: legpress model build"
+    (tmp_path / "pose_full.task").write_bytes(b"another")
+    finding = installation_health.pose_model(config, "full")
+    assert (finding.health, "is damaged (SHA-256 " in finding.detail) == ("failed", True)
+    monkeypatch.setitem(model_file.BUNDLES, "full", hashlib.sha256(b"another").hexdigest())
+    finding = installation_health.pose_model(config, "full")
+    assert (finding.health, hashlib.sha256(b"another").hexdigest()[:12] in finding.detail) == ("ok", True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,7 @@ from device.core.events import Event, StoreStatus
 from device.mailbox import Mailbox
 from device.messages import Command, CommandReply, LiveState, PartsReport, PoseSample
 from device.pins import MockBoard
-from device.recorder import NoStore
+from device.recorder import NoStore, Store
 from device.scenario import load_scenario
 from device.service import Device, Outputs, WireTime, open_store, session_name
 from device.simulation.machine import VirtualMachine
@@ -131,14 +134,14 @@ def test_a_machine_with_every_sensor_there_is_reports_each_part_and_all_are_well
 class Machine:
     """A device process inside this one, on simulated pins, turned by hand."""
 
-    def __init__(self, folder: Path, board: MockBoard) -> None:
+    def __init__(self, folder: Path, board: MockBoard, store: Store | None = None) -> None:
         from device.scenario_clock import ScenarioClock
 
         self.config = config_in(folder)
         self.inbox: Mailbox[Event] = Mailbox()
         virtual = VirtualMachine(self.config, load_scenario("rounding"), board, ScenarioClock(folder / "run"))
         wire_time = WireTime(virtual.timer.now, virtual.timer.sleep)
-        self.device = Device(self.config, board, NoStore(), self.inbox, wire_time=wire_time)
+        self.device = Device(self.config, board, store or NoStore(), self.inbox, wire_time=wire_time)
         self.live = Subscriber(self.config.paths.runtime_dir, "live")
 
     def turn_until_state(self) -> LiveState:
@@ -148,6 +151,20 @@ class Machine:
             if states:
                 return states[-1]
         raise AssertionError("the device published no state")
+
+    def ask(self, command: Command) -> CommandReply:
+        """As a page does, over the socket."""
+        replies: list[CommandReply] = []
+        asking = threading.Thread(
+            target=lambda: replies.append(send_command(self.config.paths.runtime_dir, command, 10))
+        )
+        asking.start()
+        for _ in range(TURNS):
+            self.device.turn()
+            if not asking.is_alive():
+                break
+        asking.join(10)
+        return replies[0]
 
     def close(self) -> None:
         self.device.close()
@@ -174,6 +191,35 @@ def test_a_command_from_a_page_changes_the_state_and_is_answered(tmp_path: Path)
         machine.close()
     assert [reply.ok for reply in replies] == [True]
     assert "quads" in goals
+
+
+def test_a_page_backs_up_and_restores_over_the_socket_and_signs_the_member_out(tmp_path: Path) -> None:
+    def ended(machine: Machine) -> dict[str, object]:
+        for _ in range(TURNS):
+            status: dict[str, object] = json.loads(machine.ask(Command("backup", "status")).data or "")
+            if status["stage"] == "idle":
+                return status
+        raise AssertionError("it does not end")
+
+    state_dir = config_in(tmp_path).paths.state_dir
+    with MockBoard() as board:
+        store = open_store(state_dir, lambda event: None)
+        machine = Machine(tmp_path, board, store)
+        machine.turn_until_state()
+        assert machine.ask(Command("tag", "4711")).ok
+        assert machine.turn_until_state().member == "4711"
+        while store.pending() or not (state_dir / "legpress.sqlite3").exists():
+            machine.device.turn()
+        assert machine.ask(Command("backup", "make", who="admin")).ok
+        assert ended(machine)["ok"] is True
+        [backup] = (state_dir / "backups").iterdir()
+        assert machine.ask(Command("restore", backup.name, who="admin")).ok
+        assert str(ended(machine)["said"]).startswith(f"{backup.name} was restored; the database before it is kept as")
+        assert machine.turn_until_state().member is None
+        machine.close()
+        store.close()
+    with closing(sqlite3.connect(state_dir / "legpress.sqlite3")) as database:
+        assert database.execute("SELECT who, what FROM audit").fetchall() == [("admin", "restored a backup")]
 
 
 def test_garbage_on_the_socket_does_not_stop_the_device(tmp_path: Path) -> None:

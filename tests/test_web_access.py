@@ -57,11 +57,17 @@ ADMIN_ROUTES = {
     "/staff/calibration/camera/<name>/fit",
     "/staff/calibration/camera/<name>/keep",
     "/staff/calibration/camera/<name>/undo",
+    "/staff/backups",
+    "/staff/backups/now",
+    "/staff/backups/<name>",
+    "/staff/backups/<name>/restore",
 }
 STAFF_ROUTES = {
     "/staff",
     "/staff/logout",
     "/staff/health",
+    "/staff/health/now",
+    "/staff/health/findings",
     "/staff/machine",
     "/staff/machine/sensors",
     "/staff/sets",

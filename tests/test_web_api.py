@@ -222,7 +222,7 @@ def test_today_shows_the_sets_faults_and_the_machine(machine: WebMachine, staff:
     assert "<b>7</b><span>sets</span>" in page
     assert "<b>8</b><span>reps</span>" in page
     assert "<b>25.0</b><span>faults per 100 reps</span>" in page
-    assert '<dd><b>failed</b> lost; side view, 0.0 frames/s, 9 dropped</dd>' in page
+    assert '<dt>camera side live</dt><dd><b>failed</b> gives no picture<small>check its cable' in page
     assert "Knee caving in" in page
 
 
@@ -230,7 +230,7 @@ def test_an_empty_day_says_what_will_appear(tmp_path: Path) -> None:
     page = make_open_machine(tmp_path).staff().get("/staff").text
     assert "No set today yet. The first one appears here with its first rep." in page
     assert "No alert today." in page
-    assert "does not report; see its log, or run: legpress doctor" in page
+    assert "<dt>device service</dt><dd><b>failed</b> does not report<small>" in page
 
 
 def test_a_call_for_help_is_shown_and_can_be_answered(machine: WebMachine, staff: FlaskClient) -> None:

@@ -22,7 +22,7 @@ STAFF_LIMIT_BYTES = 400_000
 PATHS = (
     "", "/sets", "/sets/set-28", "/alerts", "/alerts/alert-28", "/review", "/trends", "/trends?by=load", "/members",
     "/members/4711", "/machine", "/settings", "/data", "/audit", "/calibration", "/calibration/load",
-    "/calibration/seat", "/calibration/camera/side",
+    "/calibration/seat", "/calibration/camera/side", "/backups",
 )  # fmt: skip
 WIDTHS = {"desktop": (1440, 900), **SIZES}
 AXE = os.environ.get("LEGPRESS_AXE", "")
@@ -57,7 +57,7 @@ def test_every_page_fits_every_screen_and_complains_of_nothing(pages: Pages, siz
 def test_staff_scrub_through_an_alert_beside_a_good_rep(pages: Pages) -> None:
     pages.say(warned(ROUNDING))
     pages.sign_in(PASSWORD)
-    pages.until("document.querySelectorAll('.health .ok').length >= 4")
+    pages.until("document.querySelectorAll('.facts dd').length === 4")
     pages.open("/staff/alerts/alert-24")  # a knee that caves in
     pages.settled()
     assert pages.text("moment-text") == "0.0 s"
@@ -110,6 +110,8 @@ def test_a_failed_sensor_is_named_with_what_to_do(pages: Pages) -> None:
     pages.open("/staff/machine")
     row = pages.script("return document.querySelector('#sensors tr.failed').innerText")
     assert "seat potentiometer" in row
+    first = pages.script("return document.querySelector('#findings tbody tr').innerText")
+    assert "failed" in first
     assert "check the wiper's wire" in row
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import timedelta
 from pathlib import Path
+from xml.etree import ElementTree
 
+import cv2
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from staff_history import make_week_machine
@@ -165,6 +169,25 @@ def test_reviews_are_exported_for_tuning(machine: WebMachine) -> None:
     assert all(row["peak"] > 0 for row in rows)
 
 
+def read_qr_code(svg: bytes) -> str:
+    """As a phone reads it off the screen: 150 px wide, by OpenCV."""
+    root = ElementTree.fromstring(svg)
+    side = int(float(root.attrib["viewBox"].split()[2]))
+    modules = np.zeros((side, side), np.uint8)
+    for path in root.iter("{http://www.w3.org/2000/svg}path"):
+        x = y = 0.0
+        for command, argument in re.findall(r"([Mmh])([^Mmhvz]*)", path.attrib["d"]):
+            numbers = [float(number) for number in re.findall(r"-?[\d.]+", argument)]
+            if command == "h":
+                modules[int(y), int(x) : int(x + numbers[0])] = 1
+                x += numbers[0]
+            else:
+                x, y = (numbers[0], numbers[1]) if command == "M" else (x + numbers[0], y + numbers[1])
+    shown = cv2.resize(np.where(modules, 0, 255).astype(np.uint8), (150, 150), interpolation=cv2.INTER_AREA)
+    text, *_ = cv2.QRCodeDetector().detectAndDecode(cv2.copyMakeBorder(shown, 20, 20, 20, 20, 0, value=255))
+    return text
+
+
 def test_the_house_rules_are_a_picture_where_they_are_set(tmp_path: Path) -> None:
     machine = make_open_machine(tmp_path)
     assert machine.kiosk().get("/kiosk/house-rules.svg").status_code == 404
@@ -172,6 +195,7 @@ def test_the_house_rules_are_a_picture_where_they_are_set(tmp_path: Path) -> Non
     picture = machine.kiosk().get("/kiosk/house-rules.svg")
     assert picture.content_type == "image/svg+xml"
     assert picture.data.startswith(b"<svg")
+    assert read_qr_code(picture.data) == "https://gym.example/rules"
     assert "/kiosk/house-rules.svg" in machine.kiosk().get("/").text
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from vision.frames import Frame, FrameSource, Image, SourceEnded, SourceError, SourceStuck
+from vision.frames import Frame, FrameSource, FreezeWatch, Image, SourceEnded, SourceError, SourceFrozen, SourceStuck
 from vision.landmarks import Crop, Landmarks
 
 log = logging.getLogger(__name__)
@@ -117,6 +117,9 @@ class CameraThreads:
         self.error: str | None = None
         """Why the camera gives nothing now, None while it works."""
         self._tried_s = self._detected_s = time.monotonic()
+        self._picture, self._frozen = FreezeWatch(), False
+        """The last picture, and whether it stood still when the camera was started anew: none is believed then before
+        one that differs."""
         self.stuck: SourceStuck | None = None
         """The camera's driver does not return; this process must end."""
         self._camera, self._open, self._detector, self._out = camera, open_source, detector, out
@@ -183,6 +186,7 @@ class CameraThreads:
         except SourceStuck:
             raise
         except SourceError as error:
+            self._frozen = self._frozen or isinstance(error, SourceFrozen)
             self._failed(str(error))
             self._stop.wait(_REOPEN_AFTER_S)
 
@@ -200,6 +204,9 @@ class CameraThreads:
                     self._failed(f"camera {self.name}: no picture for {silent_s:g} s; check its cable")
                 continue
             missed = 0
+            if not self._picture.moves(frame.image_bgr) and self._frozen:
+                continue
+            self._frozen = False
             if self.error is not None:
                 log.warning("camera %s works again", self.name)
                 self._detected_s = self._tried_s

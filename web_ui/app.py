@@ -15,6 +15,7 @@ from web_ui import access, assets, parts, problems, rate_limit, staff_words
 from web_ui.api import api
 from web_ui.camera_looks import CameraLooks
 from web_ui.credentials import Credentials
+from web_ui.examination import Examination
 from web_ui.guess_limit import GuessLimit
 from web_ui.health import health
 from web_ui.history import CursorError, History, HistoryError
@@ -25,9 +26,11 @@ from web_ui.parts import Parts, nothing_to_restart, wall_clock
 from web_ui.problems import ProblemError
 from web_ui.session import CarefulCookies
 from web_ui.staff import staff
+from web_ui.staff_backups import staff_backups
 from web_ui.staff_calibration import staff_calibration
 from web_ui.staff_camera_calibration import staff_camera_calibration
 from web_ui.staff_data import staff_data
+from web_ui.staff_machine import staff_machine
 from web_ui.staff_members import staff_members
 from web_ui.staff_review import staff_review
 from web_ui.staff_sensor_calibration import staff_sensor_calibration
@@ -35,10 +38,12 @@ from web_ui.staff_settings import staff_settings
 from web_ui.staff_trends import staff_trends
 
 STAFF_VIEWS = (
+    staff_machine,
     staff_review,
     staff_members,
     staff_trends,
     staff_data,
+    staff_backups,
     staff_settings,
     staff_calibration,
     staff_sensor_calibration,
@@ -89,9 +94,20 @@ def create_app(
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     history = History(database_path(state_dir))
+    examination = Examination(config)
     parts.install(
         app,
-        Parts(config, hub, history, credentials, guesses or GuessLimit(), now_utc, looks or CameraLooks(), restart),
+        Parts(
+            config,
+            hub,
+            history,
+            credentials,
+            guesses or GuessLimit(),
+            examination,
+            now_utc,
+            looks or CameraLooks(),
+            restart,
+        ),
     )
     staff_words.install(app)
     problems.install(app)

@@ -85,11 +85,20 @@ class LiveHub:
     def take_report(self, report: PartsReport) -> None:
         self._report = (self.clock(), report)
 
-    def parts(self) -> tuple[PartReport, ...] | None:
+    def report(self) -> PartsReport | None:
         """How every sensor is doing; None where the device has not said so lately."""
         if self._report is None or self.clock() - self._report[0] > REPORT_STALE_S:
             return None
-        return self._report[1].parts
+        return self._report[1]
+
+    def parts(self) -> tuple[PartReport, ...] | None:
+        report = self.report()
+        return None if report is None else report.parts
+
+    def fresh_state(self) -> LiveState | None:
+        """The newest state; None where the device has not sent one lately."""
+        latest = self._latest
+        return latest.state if latest is not None and self.clock() - latest.t_s <= STALE_S else None
 
     def send(self, command: Command) -> CommandReply:
         return self._send(command)

@@ -12,6 +12,7 @@ from flask import Flask, current_app
 from device.config import Config
 from web_ui.camera_looks import CameraLooks
 from web_ui.credentials import Credentials
+from web_ui.examination import Examination
 from web_ui.guess_limit import GuessLimit
 from web_ui.history import History
 from web_ui.live import LiveHub
@@ -34,6 +35,7 @@ class Parts:
     history: History
     credentials: Credentials
     guesses: GuessLimit
+    examination: Examination
     now_utc: Callable[[], datetime] = wall_clock
     """For "today" on the staff's pages."""
     looks: CameraLooks = field(default_factory=CameraLooks)

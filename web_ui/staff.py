@@ -10,25 +10,19 @@ from urllib.parse import urlencode
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from device.messages import Command, LiveState
+from device.messages import Command
 from web_ui import staff_words
 from web_ui.access import Permission, allow
 from web_ui.api import read_filter, read_limit
 from web_ui.history import Filter
-from web_ui.live import STALE_S
 from web_ui.parts import parts
 from web_ui.problems import ProblemError
 from web_ui.session import form_token
-from web_ui.staff_actions import ask_device, check_form, record, role_now
+from web_ui.staff_actions import ask_device, check_form, role_now
 from web_ui.trends import VERDICTS
 
 LATEST_SETS = 8
 LATEST_ALERTS = 6
-MACHINE_ACTIONS = {
-    "cancel": "answered a call",
-    "out_of_order": "took the machine out of order",
-    "in_order": "put the machine back in order",
-}
 
 
 staff = Blueprint("staff", __name__, url_prefix="/staff")
@@ -42,9 +36,10 @@ def staff_context() -> dict[str, Any]:
 staff.context_processor(staff_context)
 
 
-def _fresh_state() -> LiveState | None:
-    latest = parts().hub.latest()
-    return latest.state if latest is not None and parts().hub.clock() - latest.t_s <= STALE_S else None
+def machine_now() -> dict[str, Any]:
+    """What the panel of the machine's health shows."""
+    state = parts().hub.fresh_state()
+    return {"state": state, "examined": parts().examination.now(state, parts().hub.report())}
 
 
 @staff.get("")
@@ -61,47 +56,8 @@ def today() -> str:
         per_100=staff_words.per_100,
         sets=parts().history.sets(since, LATEST_SETS).items,
         alerts=parts().history.alerts(since, LATEST_ALERTS).items,
-        state=_fresh_state(),
-        health=staff_words.health_rows(_fresh_state()),
+        **machine_now(),
     )
-
-
-@staff.get("/health")
-@allow(Permission.STAFF)
-def health() -> str:
-    """The health panel alone, fetched again every few seconds."""
-    state = _fresh_state()
-    return render_template("staff/health.html", state=state, health=staff_words.health_rows(state))
-
-
-@staff.get("/machine")
-@allow(Permission.STAFF)
-def examined() -> str:
-    """Every part of the machine, with figures and what to do."""
-    state = _fresh_state()
-    return render_template(
-        "staff/machine.html", state=state, health=staff_words.health_rows(state), sensors=parts().hub.parts()
-    )
-
-
-@staff.get("/machine/sensors")
-@allow(Permission.STAFF)
-def sensors() -> str:
-    """The table of sensors alone, fetched again every few seconds."""
-    return render_template("staff/sensors.html", sensors=parts().hub.parts())
-
-
-@staff.post("/machine")
-@allow(Permission.STAFF)
-def machine() -> BaseResponse:
-    """Answers a member's call, or takes the machine out of order and back."""
-    wanted = request.form.get("help", "")
-    check_form()
-    if wanted not in MACHINE_ACTIONS:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, f"help is {wanted!r}; allowed: {', '.join(MACHINE_ACTIONS)}")
-    ask_device(Command(name="help", value=wanted, who=role_now()))
-    record(MACHINE_ACTIONS[wanted])
-    return redirect(url_for("staff.today"), HTTPStatus.SEE_OTHER.value)
 
 
 @staff.get("/sets")

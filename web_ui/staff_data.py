@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 from datetime import datetime
 from http import HTTPStatus
@@ -11,6 +10,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
+from device.installation_health import software_version
 from device.store.export import KINDS
 from device.store.retention import due_at, expired, next_due
 from device.store.schema import AUDIT
@@ -27,13 +27,6 @@ TOKEN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 staff_data = Blueprint("staff_data", __name__, url_prefix="/staff")
 staff_data.context_processor(staff_context)
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("legpress")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
 
 
 @staff_data.get("/data")
@@ -56,7 +49,7 @@ def _page(new_token: str | None = None) -> str:
         kinds=KINDS,
         tokens=parts().credentials.token_names(),
         new_token=new_token,
-        version=_version(),
+        version=software_version(),
         state_dir=parts().config.paths.state_dir.expanduser(),
     )
 

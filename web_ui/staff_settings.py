@@ -82,6 +82,7 @@ def _page(typed: dict[str, str], faults: list[str], status: HTTPStatus = HTTPSta
             pending.append(f"{key} = {_shown(wanted)} (now {_shown(value) or 'not set'})")
         section, _, name = key.partition(".")
         row = {"key": key, "name": name, "value": typed.get(key, _shown(wanted)), "choices": _choices(key)}
+        row["allowed"] = "" if row["choices"] else settings.allowed(key)
         sections.setdefault(section, []).append({**row, "usual": _shown(defaults[key])})
     page = render_template(
         "staff/settings.html", sections=sections, faults=faults, pending=pending, can_undo=len(kept) > 1

@@ -96,26 +96,13 @@ def fault_rows(today: dict[str, Any], week: dict[str, Any]) -> list[dict[str, An
     return sorted(rows, key=lambda row: (-row["count"], row["kind"]))
 
 
-def health_rows(state: LiveState | None) -> list[tuple[str, str, str]]:
-    """(part, ok | degraded | failed, what is known) for each part of the machine; state None = nothing is known."""
-    if state is None:
-        return [("Device process", "failed", "does not report; see its log, or run: legpress doctor")]
-    checked = ", ".join(CHECKS[each] for each in state.checks)
-    idle = state.phase == "idle"
-    if state.form_check:
-        form = ("Form check", "ok", f"checking {checked}")
-    else:
-        form = ("Form check", "ok" if idle else "failed", "waiting for a lifter" if idle else "off")
-    rows = [("Device process", "ok", f"reports; {state.phase.replace('_', ' ')}"), form]
-    for camera in state.cameras:
-        grade = {"ok": "ok", "nobody": "ok"}.get(camera.condition, "failed")
-        text = f"{camera.view} view, {camera.frames_per_s:.1f} frames/s, {camera.dropped} dropped"
-        rows.append((f"Camera {camera.name}", grade, text if grade == "ok" else f"{camera.condition}; {text}"))
+def told_now(state: LiveState) -> list[tuple[str, str]]:
+    """What the machine does at this moment, for who stands before the page: (what, how it is)."""
+    checked = ", ".join(CHECKS[each] for each in state.checks) if state.form_check else "nothing"
     load = f"{state.load_kg:.0f} kg" if state.load_kg is not None else state.load_quality
-    rows.append(("Load", "ok" if state.load_kg is not None else "degraded", load))
     seat = f"notch {state.seat_notch}" if state.seat_notch is not None else state.seat_quality
-    rows.append(("Seat", "ok" if state.seat_notch is not None else "degraded", seat))
-    return rows
+    phase = state.phase.replace("_", " ")
+    return [("Phase", phase), ("Checked now", checked), ("Load", load), ("Seat", seat.replace("_", " "))]
 
 
 def reps_told(found: dict[str, Any]) -> dict[int, dict[str, Any]]:
@@ -137,4 +124,4 @@ def reps_told(found: dict[str, Any]) -> dict[int, dict[str, Any]]:
 def install(app: Flask) -> None:
     """Makes the names known to the templates."""
     app.jinja_env.filters.update(local_time=local_time, number=number)
-    app.jinja_env.globals.update(FAULTS=FAULTS, GOALS=GOALS, PEAK_UNITS=PEAK_UNITS)
+    app.jinja_env.globals.update(FAULTS=FAULTS, GOALS=GOALS, PEAK_UNITS=PEAK_UNITS, told_now=told_now)

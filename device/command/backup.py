@@ -7,7 +7,8 @@ from pathlib import Path
 
 from device import config_file
 from device.errors import UserError
-from device.store.backup import back_up, backup_folder, backups_of
+from device.store.backup import back_up
+from device.store.backup_list import backup_folder, backups_of
 from device.store.prepare import database_path
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from device import calibration_store, config_file
 from device.calibration_store import CalibrationStoreError
 from device.command.examination import BEFORE_CONFIGURATION, BY_CONFIGURATION
-from device.machine_health import Finding
-from device.messages import Health
+from device.machine_health import Finding, overall, summary
 
 _PART_COLUMN, _DETAIL_COLUMN, _WIDTH = 10, 27, 118
 
@@ -55,12 +54,6 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
         yield from check(config)
 
 
-def overall(findings: Sequence[Finding]) -> Health:
-    """The worst of all."""
-    healths = {item.health for item in findings}
-    return "failed" if "failed" in healths else "degraded" if "degraded" in healths else "ok"
-
-
 def report(findings: Sequence[Finding]) -> str:
     """One line a finding, its advice below it; the summary last."""
     indent = " " * _DETAIL_COLUMN
@@ -71,7 +64,7 @@ def report(findings: Sequence[Finding]) -> str:
         if item.advice:
             lines.append(_wrapped(f"-> {item.advice}", indent, indent))
     counts = [f"{sum(item.health == health for item in findings)} {health}" for health in ("ok", "degraded", "failed")]
-    return "\n".join([*lines, "", ", ".join(counts)])
+    return "\n".join([*lines, "", f"{summary(findings)}: {', '.join(counts)}"])
 
 
 def _wrapped(text: str, head: str, indent: str) -> str:

@@ -7,34 +7,23 @@ from __future__ import annotations
 
 import datetime
 import platform
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from device import machine_health
+from device import installation_health, machine_health
 from device.command import examination_services, prerequisites
 from device.config import Camera, Config
 from device.errors import LegpressError
+from device.installation_health import load_cell, state_folder
 from device.machine_health import Finding
 from device.pins import open_board
-from device.scenario import load_scenario
 from vision import model
 
-FULL_BYTES, NEARLY_FULL_BYTES = 100e6, 1e9
-"""Free disk below which the store cannot be trusted, and below which it is time to act (ours: a year of
-sets takes some 300 MB)."""
 MODEL_LOADS_WITHIN_S = 60.0
-
-CHECKED_BY = {
-    "side": {"rounding", "lockout", "hips", "foot placement", "heels"},
-    "front": {"knee valgus"},
-    "oblique": {"lockout", "foot placement"},
-}
-"""What a camera can judge, by its view (measured; docs/accuracy.md)."""
 
 
 def python() -> Iterator[Finding]:
@@ -72,23 +61,17 @@ def libraries() -> Iterator[Finding]:
 
 def pose_models(config: Config) -> Iterator[Finding]:
     """Each model that a camera needs: the right file, and it loads (tried in a process that may die)."""
-    variants = {camera.model for camera in config.cameras}
-    for variant in sorted(variants):
+    for variant in installation_health.variants_needed(config):
+        finding = installation_health.pose_model(config, variant)
         path = model.model_path(config.paths.model_dir, variant)
-        part = f"model {variant}"
-        try:
-            model.verify(path, variant)
-        except LegpressError as error:
-            problem, _, advice = str(error).rpartition("; ")
-            yield Finding(part, "failed", problem, advice)
-            continue
-        died = _model_dies(path)
+        died = _model_dies(path) if finding.health == "ok" else ""
         if died:
-            yield Finding(
-                part, "failed", f"{path} is undamaged but does not load: {died}", "see processor and libraries above"
-            )
+            problem = f"{path} is undamaged but does not load: {died}"
+            yield Finding(finding.part, "failed", problem, "see processor and libraries above")
+        elif finding.health == "ok":
+            yield replace(finding, detail=f"{finding.detail}, loads")
         else:
-            yield Finding(part, "ok", f"{path}, verified, loads")
+            yield finding
 
 
 def _model_dies(path: Path) -> str:
@@ -114,29 +97,6 @@ def _model_dies(path: Path) -> str:
     )
 
 
-def state_folder(config: Config) -> Iterator[Finding]:
-    folder = config.paths.state_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            free_bytes = shutil.disk_usage(folder).free
-    except OSError as error:
-        yield Finding(
-            "state folder",
-            "failed",
-            f"{folder} cannot be written: {error.strerror}",
-            "give it to this user, or set paths.state_dir",
-        )
-        return
-    detail = f"{folder}, {free_bytes / 1e9:.1f} GB free"
-    if free_bytes < FULL_BYTES:
-        yield Finding("state folder", "failed", detail, "free some space: sets can no longer be stored")
-    elif free_bytes < NEARLY_FULL_BYTES:
-        yield Finding("state folder", "degraded", detail, "free some space soon")
-    else:
-        yield Finding("state folder", "ok", detail)
-
-
 def pins(config: Config) -> Iterator[Finding]:
     if config.pins.factory == "mock":
         yield Finding("pins", "ok", "SIMULATED (pins.factory = mock): there is no real machine")
@@ -150,31 +110,15 @@ def pins(config: Config) -> Iterator[Finding]:
         yield Finding("pins", "ok", "the header answers")
 
 
-def load_cell(config: Config) -> Iterator[Finding]:
-    if config.load.counts_per_kg is None:
-        advice = "legpress calibrate load"
-        yield Finding("load cell", "degraded", "not calibrated: the load is unknown, and treated as heavy", advice)
-    else:
-        yield Finding("load cell", "ok", f"{config.load.counts_per_kg:g} counts per kg")
-
-
 def cameras(config: Config) -> Iterator[Finding]:
     """Each camera's source and calibration, and what all of them together leave unchecked."""
-    checked: set[str] = set()
+    views, waiting = [], False
     for camera in config.cameras:
         finding, view = _camera(camera, config)
-        checked |= CHECKED_BY.get(view, set())
+        views.append(view)
+        waiting = waiting or (finding.health == "degraded" and not view)
         yield finding
-    unchecked = sorted(set().union(*CHECKED_BY.values()) - checked)
-    if not checked:
-        yield Finding(
-            "form check", "failed", "no calibrated camera: no posture is judged", "add and calibrate a camera"
-        )
-    elif unchecked:
-        cure = "a side camera" if "rounding" in unchecked else "a front camera"
-        yield Finding("form check", "degraded", f"not checked: {', '.join(unchecked)}", f"add {cure} to check it")
-    else:
-        yield Finding("form check", "ok", f"checked: {', '.join(sorted(checked))}")
+    yield from machine_health.form_check(views, waiting)
 
 
 def _camera(camera: Camera, config: Config) -> tuple[Finding, str]:
@@ -183,11 +127,9 @@ def _camera(camera: Camera, config: Config) -> tuple[Finding, str]:
     calibration_file = camera.calibration
     if calibration_file is None and config.calibration_file(camera).exists():
         calibration_file = config.calibration_file(camera)
-    if camera.source == "scenario":
-        calibration_file = calibration_file or _scenario_calibration(camera.name, config.simulation.scenario)
-    elif camera.source == "clip" and (camera.clip is None or not camera.clip.is_file()):
+    if camera.source == "clip" and (camera.clip is None or not camera.clip.is_file()):
         return Finding(part, "failed", f"{camera.clip}: no such video", "set the camera's clip"), ""
-    elif camera.source in ("picamera2", "usb"):
+    if camera.source in ("picamera2", "usb"):
         missing = _not_plugged_in(camera)
         if missing is not None:
             return Finding(part, "failed", *missing), ""
@@ -228,38 +170,25 @@ def _not_plugged_in(camera: Camera) -> tuple[str, str] | None:
     return None
 
 
-def _scenario_calibration(name: str, scenario: str | None) -> Path | None:
-    found = load_scenario(scenario).cameras if scenario else ()
-    return next((item.calibration for item in found if item.name == name), None)
-
-
 def calibration_age(config: Config) -> Iterator[Finding]:
     yield from machine_health.calibration_age(config, datetime.datetime.now(datetime.UTC))
 
 
-def board() -> Iterator[Finding]:
-    """Temperature, supply, clock and disk; only what this computer tells."""
-    yield from machine_health.temperature()
-    yield from machine_health.throttling(_throttled())
-    yield from machine_health.clock_sync()
-    yield from machine_health.disk_wear(machine_health.uptime_s())
+def backups(config: Config) -> Iterator[Finding]:
+    yield from installation_health.backups(config, datetime.datetime.now(datetime.UTC))
 
 
-def _throttled() -> str | None:
-    """The Pi's own account; None on other computers."""
-    if shutil.which("vcgencmd") is None:
-        return None
-    try:
-        run = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, timeout=2.0, check=False)
-    except (subprocess.TimeoutExpired, OSError):
-        return None
-    return run.stdout if run.returncode == 0 else None
-
-
-BEFORE_CONFIGURATION: tuple[Callable[[], Iterator[Finding]], ...] = (python, processor, libraries, board)
+BEFORE_CONFIGURATION: tuple[Callable[[], Iterator[Finding]], ...] = (
+    installation_health.software,
+    python,
+    processor,
+    libraries,
+    machine_health.board,
+)
 BY_CONFIGURATION: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     pose_models,
     state_folder,
+    backups,
     pins,
     load_cell,
     cameras,

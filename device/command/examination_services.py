@@ -13,7 +13,7 @@ from device.bus import Subscriber
 from device.config import Config
 from device.errors import LegpressError
 from device.machine_health import Finding
-from device.messages import Health, LiveState, PartsReport
+from device.messages import LiveState, PartsReport
 
 ANSWER_WITHIN_S = 2.5
 """The device publishes its state at least twice a second, and how the parts are once a second."""
@@ -26,12 +26,7 @@ def services(config: Config) -> Iterator[Finding]:
     except LegpressError as error:
         yield Finding("device service", "failed", str(error), "correct paths.runtime_dir")
         return
-    if state is None:
-        yield Finding("device service", "degraded", "not running", "start it: legpress run")
-    else:
-        wrong = "; ".join(condition.detail for condition in state.conditions)
-        health: Health = "degraded" if wrong else "ok"
-        yield Finding("device service", health, wrong or f"running, {state.phase}", "as it says" if wrong else "")
+    yield from machine_health.device_service(state, must_run=False)
     yield from machine_health.parts(report)
     yield from machine_health.cameras(state)
     yield _pages(config)

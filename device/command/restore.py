@@ -9,9 +9,9 @@ from device import config_file
 from device.bus import Subscriber
 from device.config import Config
 from device.errors import UserError
-from device.store.backup import RestoreError, backups_of, put_in_place
-from device.store.prepare import StoreError, database_path, prepare_database, revision_of
-from device.store.schema import HEAD_REVISION
+from device.store.backup import put_in_place
+from device.store.backup_list import backups_of
+from device.store.prepare import database_path, prepare_database, refuse_newer
 
 LISTENS_S = 1.2
 """The device says how it is twice a second."""
@@ -36,25 +36,13 @@ def run(args: argparse.Namespace) -> int:
     if device_runs(config):
         raise UserError(
             "the device service is running; stop it first (sudo systemctl stop legpress-device) and start it afterwards"
+            ", or restore from the staff's page Backups"
         )
     config.paths.state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     aside = put_in_place(backup, database, "replaced")
     prepare_database(config.paths.state_dir)
     print(f"{backup} was restored" + (f"; the database before it is kept as {aside}" if aside else ""))
     return 0
-
-
-def refuse_newer(backup: Path) -> None:
-    """Raises RestoreError for a backup that only a newer program can read."""
-    try:
-        revision = revision_of(backup)
-    except StoreError as error:
-        raise RestoreError(f"{backup} cannot be restored: it cannot be read as a database") from error
-    if revision is None or revision > HEAD_REVISION:
-        raise RestoreError(
-            f"{backup} cannot be restored: its schema is {revision or 'unknown'}, this program knows up to "
-            f"{HEAD_REVISION}; install the version that made it"
-        )
 
 
 def device_runs(config: Config) -> bool:

@@ -133,6 +133,13 @@ class Calibrate:
     """Somebody may be lifting: nothing but what is in force may be asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeepBackup:
+    """Back the database up, restore one, or tell how that goes (``device.backup_desk``), and answer."""
+
+    command: Command
+
+
 Action = (
     PlaySound
     | SetLight
@@ -146,5 +153,6 @@ Action = (
     | Reply
     | Tare
     | Calibrate
+    | KeepBackup
     | EndDemo
 )

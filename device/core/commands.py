@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from device.core import enrolment
-from device.core.actions import Calibrate, EndDemo, RecallMember, Reply, StoreChange, Tare
+from device.core.actions import Calibrate, EndDemo, KeepBackup, RecallMember, Reply, StoreChange, Tare
 from device.core.cues import acknowledge, call_help
 from device.core.events import MemberRecalled, StoreAnswer
 from device.core.goals import GOALS, choose, next_goal
@@ -18,6 +18,7 @@ from device.core.turn import Turn
 from device.messages import ButtonPressed, Command, Goal
 
 TAG: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+BACKUP_WISHES: Final = ("make", "status")
 REVIEWS: Final = ("right", "wrong", "unsure")
 LONGEST_DETAIL: Final = 400
 LONGEST_WORD: Final = 40
@@ -38,11 +39,13 @@ def obey(turn: Turn, command: Command) -> None:
         if error is not None and command.id:
             turn.actions.append(Reply(command.id, False, error))
         return
-    error = _carry_out(turn, command)
+    error = _keep_backup(turn, command) if command.name in ("backup", "restore") else _carry_out(turn, command)
     turn.published = replace(turn.published, stale=True)
     if error is None and command.name == "calibrate":
         # answered by the shell, with what it measured
         turn.actions.append(Calibrate(command.id, command.value, only_show=command.target == "show"))
+    elif error is None and command.name in ("backup", "restore"):
+        turn.actions.append(KeepBackup(command))  # likewise, with how it goes
     elif command.id:
         turn.actions.append(Reply(command.id, error is None, error))
 
@@ -72,6 +75,15 @@ def _carry_out(turn: Turn, command: Command) -> str | None:
             return _end(turn, command.name)
         case _:
             return f"{command.name} is not for here"
+
+
+def _keep_backup(turn: Turn, command: Command) -> str | None:
+    """The reason why not, as a sentence; None when the shell may do it."""
+    if command.name == "backup":
+        return None if command.value in BACKUP_WISHES else f"Unknown backup {command.value!r}: make, or status"
+    if turn.set is not None or turn.sensors.taken_since_s is not None:
+        return "Somebody is lifting; restore after the set"
+    return None if command.value else "A restore names its backup"
 
 
 def _end(turn: Turn, name: str) -> str | None:

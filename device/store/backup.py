@@ -1,7 +1,7 @@
 """Copies of the database: taken while it is in use, proved sound, put back when it is damaged or on demand.
 
-A backup is one file that holds every commit up to its moment. It counts only once it was read through and
-synced; until then it bears another name.
+A backup is one file that holds every commit up to its moment, and the settings and calibrations of then. It counts
+only once it was read through and synced; until then it bears another name.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from device.errors import RunError, UserError
+from device.store import kept_files
+from device.store.backup_list import PREFIX, SUFFIX, backup_folder, backup_time, backups_of
 from device.store.engine import connect_readonly
 
-BACKUPS = "backups"
-"""Folder of the backups inside the state folder."""
 KEPT = 14
 """Daily ones: two weeks, long enough for somebody to notice that something went wrong (ours)."""
 KEPT_BEFORE_UPGRADES = 3
-_NAME, _SUFFIX = "legpress-", ".sqlite3"
 
 
 class BackupError(RunError):
@@ -56,15 +55,6 @@ def fault_of(path: Path, thorough: bool = True) -> str | None:
     return None
 
 
-def backup_folder(database: Path) -> Path:
-    return database.parent / BACKUPS
-
-
-def backups_of(database: Path) -> list[Path]:
-    """Newest first, by the moment in their names."""
-    return sorted(backup_folder(database).glob(f"{_NAME}*{_SUFFIX}"), key=lambda path: path.name, reverse=True)
-
-
 def back_up(database: Path, to: Path | None = None, why: str = "") -> Path:
     """A sound copy of `database` as it is now, in its folder of backups or as the file `to`; older ones beyond those
     kept are deleted. Writers go on meanwhile.
@@ -75,12 +65,13 @@ def back_up(database: Path, to: Path | None = None, why: str = "") -> Path:
     if not database.is_file():
         raise BackupError(f"{database}: there is no database to back up; has the device service ever run?")
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    into = to or backup_folder(database) / f"{_NAME}{stamp}{f'-{why}' if why else ''}{_SUFFIX}"
+    into = to or backup_folder(database) / f"{PREFIX}{stamp}{f'-{why}' if why else ''}{SUFFIX}"
     partial = into.with_name(f".{into.name}.partial")
     try:
         into.parent.mkdir(mode=0o2770, parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)
         _copy(database, partial)
+        kept_files.put_into(partial, kept_files.found_in(database.parent))
         if (fault := fault_of(partial)) is not None:
             raise BackupError(f"{database} is damaged ({fault}); no backup was made of it")
         _sync(partial)
@@ -115,16 +106,20 @@ def set_aside(database: Path, why: str) -> Path:
     """Renames the database, with its log, to a name that says when and why, and returns that; nothing is lost."""
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
     aside = database.with_name(f"{database.name}.{why}-{stamp}")
-    for suffix in ("-wal", "-shm", ""):
-        beside = database.with_name(database.name + suffix)
-        if beside.exists():
-            beside.rename(aside.with_name(aside.name + suffix))
+    _rename_with_log(database, aside)
     _sync(database.parent)
     return aside
 
 
-def put_in_place(backup: Path, database: Path, why: str) -> Path | None:
-    """`backup` becomes the database; the one before is set aside, and its new name returned.
+def _rename_with_log(database: Path, to: Path) -> None:
+    for suffix in ("-wal", "-shm", ""):
+        beside = database.with_name(database.name + suffix)
+        if beside.exists():
+            beside.rename(to.with_name(to.name + suffix))
+
+
+def stage(backup: Path, database: Path) -> Path:
+    """A proved and synced copy of `backup` beside the database, ready for ``exchange``; may take a while.
 
     Raises:
         RestoreError: the backup is damaged.
@@ -139,15 +134,58 @@ def put_in_place(backup: Path, database: Path, why: str) -> Path | None:
     fresh = database.with_name(f".{database.name}.restored")
     try:
         shutil.copyfile(backup, fresh)
+        kept_files.take_out(fresh)
         fresh.chmod(0o660)
         _sync(fresh)
         _owned_as_its_folder(fresh)
-        aside = set_aside(database, why) if database.exists() else None
-        fresh.replace(database)
-        _sync(database.parent)
-    finally:
+    except (OSError, sqlite3.Error) as error:
         fresh.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise
+        raise RestoreError(f"{backup} cannot be restored: {error}") from error
+    return fresh
+
+
+def exchange(staged: Path, database: Path, why: str) -> Path | None:
+    """`staged` becomes the database; the one before is set aside with its log, and its new name returned. Quick: it
+    only renames. Nobody may write to the database meanwhile. Raises OSError.
+    """
+    aside = set_aside(database, why) if database.exists() else None
+    try:
+        staged.replace(database)
+    except OSError:
+        if aside is not None:
+            _rename_with_log(aside, database)
+        raise
+    _sync(database.parent)
     return aside
+
+
+def put_in_place(backup: Path, database: Path, why: str) -> Path | None:
+    """`backup` becomes the database; the one before is set aside, and its new name returned.
+
+    Raises:
+        RestoreError: the backup is damaged.
+        OSError: no room, or no permission.
+    """
+    staged = stage(backup, database)
+    try:
+        return exchange(staged, database, why)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def keep_replaced(aside: Path, database: Path) -> Path:
+    """Turns a database that was set aside into a backup like any other, from which it can be restored; returns that.
+
+    Raises BackupError, and leaves the file as it is, where that does not work.
+    """
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    kept = back_up(aside, backup_folder(database) / f"{PREFIX}{stamp}-before-restore{SUFFIX}")
+    for suffix in ("-wal", "-shm", ""):
+        aside.with_name(aside.name + suffix).unlink(missing_ok=True)
+    _forget_old(database)
+    return kept
 
 
 def recover(database: Path) -> str | None:
@@ -168,9 +206,10 @@ def recover(database: Path) -> str | None:
             aside = put_in_place(backup, database, "damaged")
         except RestoreError:
             continue
-        moment = datetime.strptime(backup.name[len(_NAME) : len(_NAME) + 16], "%Y%m%dT%H%M%SZ")
+        moment = backup_time(backup)
+        which = f"of {moment:%Y-%m-%d %H:%M} UTC" if moment is not None else backup.name
         return (
-            f"The database was damaged ({fault}); the backup of {moment:%Y-%m-%d %H:%M} UTC was restored, the damaged "
+            f"The database was damaged ({fault}); the backup {which} was restored, the damaged "
             f"file kept as {aside.name if aside else 'nothing'} - staff: see operations, Damaged database"
         )
     aside = set_aside(database, "damaged")

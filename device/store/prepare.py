@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from device.errors import RunError
-from device.store.backup import BackupError, back_up, recover
+from device.store.backup import BackupError, RestoreError, back_up, recover
 from device.store.engine import connect_readonly
 from device.store.schema import DATABASE_NAME, HEAD_REVISION
 
@@ -47,6 +47,19 @@ def revision_of(path: Path) -> str | None:
     except sqlite3.Error as error:
         raise StoreError(f"{path} cannot be read as a database ({error}); move it away or restore a backup") from error
     return None if row is None else str(row[0])
+
+
+def refuse_newer(backup: Path) -> None:
+    """Raises RestoreError for a backup that only a newer program can read."""
+    try:
+        revision = revision_of(backup)
+    except StoreError as error:
+        raise RestoreError(f"{backup} cannot be restored: it cannot be read as a database") from error
+    if revision is None or revision > HEAD_REVISION:
+        raise RestoreError(
+            f"{backup} cannot be restored: its schema is {revision or 'unknown'}, this program knows up to "
+            f"{HEAD_REVISION}; install the version that made it"
+        )
 
 
 def prepare_database(state_dir: Path) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, select
 
-from device.store.backup import backups_of
+from device.store.backup_list import backups_of
 from device.store.schema import REPLAYS
 
 RESERVE_NAME = "reserve"

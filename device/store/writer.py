@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from device.errors import LegpressError
 from device.messages import AlertRecord, Command, RepRecord, SetRecord
 from device.store import changes, room, rows
 from device.store.engine import writer_engine
+from device.store.queued_write import QueuedWrite
 from device.store.retention import delete_expired
 from device.store.rows import MemberHistory
 
@@ -40,24 +40,6 @@ REOPEN_AFTER_S = 10.0
 """Between two tries to open a database that could not be opened at all."""
 NOTICE_S = 600.0
 """How long a restored database is shown as trouble, whatever works meanwhile: somebody has to know."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    what: str
-    """For the person who reads the error: "rep 3"."""
-    apply: Callable[[Connection], Callable[[], None] | None]
-    """Does it inside a transaction; may return what to call after the commit."""
-    worth: int = 1
-    """What gives way first in a full queue: replays (0), all else (1), reps and their sets last (2)."""
-    unanswered: Callable[[], None] | None = None
-    """For a question: called when there is no database to answer it."""
-    refused: Callable[[str], None] | None = None
-    """Called with the reason when the write is given up."""
-
-    @property
-    def is_replay(self) -> bool:
-        return self.worth == 0
 
 
 class StoreWriter:
@@ -83,7 +65,7 @@ class StoreWriter:
         self._on_status = on_status
         self._ok = True
         self._retry_s = FIRST_RETRY_S
-        self._writes: deque[_Write] = deque()
+        self._writes: deque[QueuedWrite] = deque()
         self._changed = threading.Condition()
         self._close_by_s: float | None = None
         self.dropped = 0
@@ -95,19 +77,19 @@ class StoreWriter:
 
     def save_rep(self, set_record: SetRecord, rep: RepRecord, motion: Mapping[str, Any] | None = None) -> None:
         """The rep and its set as it now stands, in one transaction. How it moved follows in another."""
-        self._put(_Write(f"rep {rep.number}", lambda at: rows.write_rep(at, set_record, rep), worth=2))
+        self._put(QueuedWrite(f"rep {rep.number}", lambda at: rows.write_rep(at, set_record, rep), worth=2))
         if motion is not None:
-            self._put(_Write("a motion", lambda at: rows.write_motion(at, rep, motion), worth=0))
+            self._put(QueuedWrite("a motion", lambda at: rows.write_motion(at, rep, motion), worth=0))
 
     def save_set(self, set_record: SetRecord) -> None:
         """The set's row: at its start, its end, or both."""
-        self._put(_Write("the set", lambda at: rows.write_set(at, set_record), worth=2))
+        self._put(QueuedWrite("the set", lambda at: rows.write_set(at, set_record), worth=2))
 
     def save_alert(self, alert: AlertRecord, replay: Mapping[str, Any] | None = None) -> None:
         """The alert, at onset and again at release. The replay (plain JSON data) is compressed on the thread."""
-        self._put(_Write(f"alert {alert.kind}", lambda at: rows.write_alert(at, alert)))
+        self._put(QueuedWrite(f"alert {alert.kind}", lambda at: rows.write_alert(at, alert)))
         if replay is not None:
-            self._put(_Write("a replay", lambda at: _save_replay(at, alert, replay), worth=0))
+            self._put(QueuedWrite("a replay", lambda at: _save_replay(at, alert, replay), worth=0))
 
     def save_neutral(
         self,
@@ -117,7 +99,8 @@ class StoreWriter:
         goal: str | None = None,
         seat_notch: int | None = None,
     ) -> None:
-        self._put(_Write("a neutral", lambda at: rows.write_neutral(at, tag, profile, created_utc, goal, seat_notch)))
+        what = "a neutral"
+        self._put(QueuedWrite(what, lambda at: rows.write_neutral(at, tag, profile, created_utc, goal, seat_notch)))
 
     def recall_member(self, tag: str, answer: Callable[[MemberHistory], None]) -> None:
         """Calls ``answer`` on the writer thread with what is known of the member, all earlier writes included."""
@@ -126,7 +109,7 @@ class StoreWriter:
             history = rows.recall_member(connection, tag)
             return lambda: answer(history)
 
-        self._put(_Write("a member's history", read, unanswered=lambda: answer(MemberHistory(tag))))
+        self._put(QueuedWrite("a member's history", read, unanswered=lambda: answer(MemberHistory(tag))))
 
     def change(self, command: Command, at_utc: str, answer: Callable[[str | None], None]) -> None:
         """A review, a deletion or an audit entry. Calls ``answer`` after the commit: None, or why not."""
@@ -136,7 +119,15 @@ class StoreWriter:
             return lambda: answer(error)
 
         no_store = "the database does not take changes now; see the device's log"
-        self._put(_Write(f"a change ({command.name})", apply, unanswered=lambda: answer(no_store), refused=answer))
+        what = f"a change ({command.name})"
+        self._put(QueuedWrite(what, apply, unanswered=lambda: answer(no_store), refused=answer))
+
+    def exchange(self, swap: Callable[[], None], answer: Callable[[str | None], None]) -> None:
+        """Calls ``swap`` between two transactions, with the database closed, and opens what lies there afterwards.
+
+        It comes after all that was handed over before, and before all that comes later. ``answer``: None, or why not.
+        """
+        self._put(QueuedWrite("another database", lambda at: None, worth=2, exchange=(swap, answer)))
 
     def retain(self, retention: Retention, now: datetime) -> None:
         """Deletes a few rows that are kept for long enough, when they are due, and comes back for the rest."""
@@ -145,7 +136,7 @@ class StoreWriter:
             more = delete_expired(connection, retention, now)
             return lambda: self.retain(retention, now) if more else None
 
-        self._put(_Write("the daily deletion", apply))
+        self._put(QueuedWrite("the daily deletion", apply))
 
     def pending(self) -> int:
         with self._changed:
@@ -169,6 +160,8 @@ class StoreWriter:
             if not self._writes:
                 return None
             write = self._writes[0]
+        if write.exchange is not None:
+            return self._exchange(write)
         try:
             with self._engine.begin() as connection:
                 committed = write.apply(connection)
@@ -187,6 +180,22 @@ class StoreWriter:
             if committed is not None:
                 committed()
         return None
+
+    def _exchange(self, write: QueuedWrite) -> float | None:
+        assert write.exchange is not None
+        (swap, answer), self._prepared = write.exchange, self._prepare is None
+        self._remove(write)
+        self._engine.dispose()
+        try:
+            swap()
+        except (LegpressError, OSError) as error:
+            log.error("%s: nothing was exchanged: %s", self._path, error)
+            answer(str(error))
+            return None
+        log.info("%s: another database was put in its place", self._path)
+        delay_s = None if self._prepared else self._make_ready()
+        answer(None if delay_s is None else "it is in place but cannot be opened; see the device's log")
+        return delay_s
 
     def _run(self) -> None:
         while True:
@@ -237,7 +246,7 @@ class StoreWriter:
             self._changed.wait(min(max(left_s, 0.0), FIRST_RETRY_S))
             return time.monotonic() < self._close_by_s
 
-    def _put(self, write: _Write) -> None:
+    def _put(self, write: QueuedWrite) -> None:
         with self._changed:
             if write.is_replay and sum(each.is_replay for each in self._writes) >= REPLAYS_KEPT:
                 self._drop_oldest(worth=0)
@@ -252,14 +261,16 @@ class StoreWriter:
             if write.worth == worth:
                 self._writes.remove(write)
                 self.dropped += 1
+                if write.exchange is not None:
+                    write.exchange[1]("too much waits to be stored")
                 return
 
-    def _remove(self, write: _Write) -> None:
+    def _remove(self, write: QueuedWrite) -> None:
         with self._changed:
             if self._writes and self._writes[0] is write:
                 self._writes.popleft()
 
-    def _postpone(self, write: _Write, error: SQLAlchemyError) -> float:
+    def _postpone(self, write: QueuedWrite, error: SQLAlchemyError) -> float:
         reason = _reason(error)
         self._report(False, f"{write.what} could not be stored ({reason}); trying again")
         if "full" in reason:
@@ -282,7 +293,7 @@ class StoreWriter:
         if gone:
             log.warning("%s: the disk is full; the %d oldest replays were deleted", self._path, gone)
 
-    def _give_up(self, write: _Write, error: Exception) -> None:
+    def _give_up(self, write: QueuedWrite, error: Exception) -> None:
         self._remove(write)
         self.dropped += 1
         if write.refused is not None:

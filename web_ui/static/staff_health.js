@@ -19,5 +19,5 @@ async function refresh(panel) {
 }
 
 setInterval(() => {
-  if (!document.hidden) document.querySelectorAll("#health, #sensors").forEach(refresh);
+  if (!document.hidden) document.querySelectorAll("[data-source]").forEach(refresh);
 }, EVERY_MS);
