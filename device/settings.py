@@ -83,7 +83,7 @@ def overlaid(config: Config, values: Values) -> Config:
     faults = cross_faults(after)
     if faults:
         raise SettingsError([f"{fault.key} {fault.problem}" for fault in faults])
-    # the other sections as they were: which of their keys the file gives decides whether a calibration holds
+    # the other sections as they were: what the file leaves out there is still left out, for a calibration to fill in
     return config.model_copy(update={section: getattr(after, section) for section in SECTIONS})
 
 

@@ -44,6 +44,10 @@ ADMIN_ROUTES = {
     "/staff/settings",
     "/staff/settings/undo",
     "/staff/settings/apply",
+    "/staff/backups",
+    "/staff/backups/now",
+    "/staff/backups/<name>",
+    "/staff/backups/<name>/restore",
     "/staff/calibration/<any(load, seat):part>",
     "/staff/calibration/<any(load, seat):part>/again",
     "/staff/calibration/<any(load, seat):part>/measure",
@@ -57,10 +61,6 @@ ADMIN_ROUTES = {
     "/staff/calibration/camera/<name>/fit",
     "/staff/calibration/camera/<name>/keep",
     "/staff/calibration/camera/<name>/undo",
-    "/staff/backups",
-    "/staff/backups/now",
-    "/staff/backups/<name>",
-    "/staff/backups/<name>/restore",
 }
 STAFF_ROUTES = {
     "/staff",

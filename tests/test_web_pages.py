@@ -21,8 +21,8 @@ pytestmark = needs_browser
 STAFF_LIMIT_BYTES = 400_000
 PATHS = (
     "", "/sets", "/sets/set-28", "/alerts", "/alerts/alert-28", "/review", "/trends", "/trends?by=load", "/members",
-    "/members/4711", "/machine", "/settings", "/data", "/audit", "/calibration", "/calibration/load",
-    "/calibration/seat", "/calibration/camera/side", "/backups",
+    "/members/4711", "/machine", "/settings", "/data", "/audit", "/backups", "/calibration", "/calibration/load",
+    "/calibration/seat", "/calibration/camera/side",
 )  # fmt: skip
 WIDTHS = {"desktop": (1440, 900), **SIZES}
 AXE = os.environ.get("LEGPRESS_AXE", "")

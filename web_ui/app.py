@@ -94,21 +94,8 @@ def create_app(
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     history = History(database_path(state_dir))
-    examination = Examination(config)
-    parts.install(
-        app,
-        Parts(
-            config,
-            hub,
-            history,
-            credentials,
-            guesses or GuessLimit(),
-            examination,
-            now_utc,
-            looks or CameraLooks(),
-            restart,
-        ),
-    )
+    examination, guesses, looks = Examination(config), guesses or GuessLimit(), looks or CameraLooks()
+    parts.install(app, Parts(config, hub, history, credentials, guesses, examination, now_utc, looks, restart))
     staff_words.install(app)
     problems.install(app)
     rate_limit.install(app, rate_clock)
