@@ -258,12 +258,15 @@ class Installer:
 
     def _reads(self, part: str) -> float | None:
         """What the part reads at rest; None while it moves or cannot be read."""
-        figures = self.ask({"part": part, "do": "measure", "span_s": 0.4})
-        if figures is None or figures["quality"] in ("stale", "failed") or figures["valid"] < 2:
+        measured = self.ask({"part": part, "do": "measure", "span_s": 0.4})
+        if measured is None:
+            return None
+        figures = measured["cells"][0] if part == "load" else measured["pot"]
+        if figures["quality"] in ("stale", "failed") or figures["valid"] < 2:
             return None
         if part == "load":
             return round(figures["mean"], -4) if figures["high"] - figures["low"] < 20_000 else None
-        return float(figures["reading"]) if figures["spread"] < 0.005 else None
+        return float(figures["mean"]) if figures["spread"] < 0.005 else None
 
     def tidy(self) -> None:
         """Takes off what was put on, where the guide says so next."""
@@ -286,7 +289,7 @@ class Installer:
     def _sees(self) -> bool:
         """Both cameras give pictures."""
         try:
-            looks = (Command("look", f"scene {name}") for name in ("side", "front"))
+            looks = (Command("look", f"stickers {name}") for name in ("side", "front"))
             return all(send_command(self.folder / "run", look, 2.0, "camera").ok for look in looks)
         except BusError:
             return False
