@@ -300,16 +300,16 @@ def test_a_preview_is_announced_before_the_first_picture_and_expires() -> None:
     assert not desk.previewing("side", 99.5)
     with pytest.raises(NoPicture, match="nobody looks through camera side now: ask for the picture again"):
         desk.answer("picture side", 99.5)
-    assert desk.answer("preview side", 99.5) == {"left_s": 120.0}
+    assert desk.answer("preview side", 99.5) == {"left_s": 300.0}
     assert (desk.answer("picture side", 99.6)["jpeg"], desk.previewing("side", 99.6)) == (None, True)
     shown = desk.answer("picture side", 100.6)
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(shown["jpeg"]), np.uint8), cv2.IMREAD_COLOR)
     assert np.asarray(picture).shape == (480, 640, 3)
-    assert shown["left_s"] == pytest.approx(118.9)
-    assert desk.answer("preview side", 101.0)["left_s"] == pytest.approx(118.5)  # not prolonged
-    assert not desk.previewing("side", 99.5 + 120.1)
+    assert shown["left_s"] == pytest.approx(298.9)
+    assert desk.answer("preview side", 101.0)["left_s"] == pytest.approx(298.5)  # not prolonged
+    assert not desk.previewing("side", 99.5 + 300.1)
     with pytest.raises(NoPicture, match="nobody looks"):
-        desk.answer("picture side", 99.5 + 120.1)
+        desk.answer("picture side", 99.5 + 300.1)
 
 
 def test_a_preview_can_be_ended_at_once() -> None:

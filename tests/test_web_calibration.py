@@ -350,17 +350,17 @@ def test_the_picture_is_shown_after_its_announcement_while_it_lasts_and_kept_now
     assert (refused.status_code, refused.content_type) == (409, "application/problem+json")
     assert refused.json["detail"] == "nobody looks through camera side now: ask for the picture again"
     files = sorted(tmp_path.rglob("*"))
-    assert ask(admin, "preview").json == {"left_s": 120.0}
+    assert ask(admin, "preview").json == {"left_s": 300.0}
     assert audited(machine) == [("looked through a camera", "side")]
     assert cameras.desk.previewing("side", machine.clock())
     assert admin.get(picture).status_code == 204
     machine.clock.now_s += 1.5
     shown = admin.get(picture)
     assert (shown.status_code, shown.content_type) == (200, "image/jpeg")
-    assert (shown.headers["Cache-Control"], shown.headers["X-Preview-Left"]) == ("no-store", "118.5")
+    assert (shown.headers["Cache-Control"], shown.headers["X-Preview-Left"]) == ("no-store", "298.5")
     assert np.asarray(cv2.imdecode(np.frombuffer(shown.data, np.uint8), cv2.IMREAD_COLOR)).shape == (480, 640, 3)
     assert "Somebody is looking through it now" in admin.get("/staff/calibration").text
-    machine.clock.now_s += 119.0
+    machine.clock.now_s += 299.0
     assert admin.get(picture).status_code == 409
     ask(admin, "preview")
     assert ask(admin, "hide").status_code == 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-PREVIEW_S: Final = 120.0
+PREVIEW_S: Final = 300.0
 """A preview ends by itself (ours); asking again after that announces it again."""
 ANNOUNCED_FOR_S: Final = 1.0
 """The kiosk shows the announcement before the first picture leaves."""
