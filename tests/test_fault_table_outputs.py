@@ -66,6 +66,9 @@ def test_however_the_process_ends_it_is_silent_and_dark(ending: Ending, outputs:
     log = tmp_path / "edges"
     program = f"""
         import json, os, signal, sys, time
+        # a shell in the background passes on that these are ignored
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         from device.config import Config, Outputs
         from device.core.actions import PlaySound, SetLight
         from device.pins import MockBoard, silence_on_exit

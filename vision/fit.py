@@ -125,10 +125,10 @@ class LegFit:
         by_pose = (flexion[9:] - flexion[0]) / _POSE_STEP[:, None]
         variance = np.einsum("is,ij,js->s", by_shape, shape_covariance, by_shape)
         variance = variance + np.einsum("is,ij,js->s", by_pose, fit.covariance, by_pose)
-        linear = np.sqrt(np.maximum(variance, 0.0) + ALIKE_ERROR_DEG**2)
         # The leg's length goes with the square of the flexion: near straight the tangent promises too much error.
-        bent = np.maximum(flexion[0], linear / 2)
-        return cast(Floats, np.sqrt(bent**2 + 2 * bent * linear) - bent)
+        bent = np.maximum(flexion[0], 0.5)
+        error = np.sqrt(bent**2 + 2 * bent * np.sqrt(np.maximum(variance, 0.0))) - bent
+        return cast(Floats, np.hypot(error, ALIKE_ERROR_DEG))
 
     def _miss(self, joints: Joints, sights: Sights) -> Floats:
         """(2,) see ``PoseFit.miss``; what no camera sees does not count."""

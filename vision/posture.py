@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from device.messages import CARRIAGE_CORRECTED, CameraCondition, CameraStatus, Measure, PoseSample, Sided
 from vision.calibration import Calibration
 from vision.cues import camera_cues, uses_mask
+from vision.extension import RISEN_ERROR_DEG, Extension
 from vision.figure import figure_places
 from vision.fit import LegFit, PoseFit, ShapeFit, Sights
 from vision.landmarks import Crop, Landmarks
@@ -55,7 +56,6 @@ SLIDE_SHARE: Final = 0.04
 """How fast hips that stay forward are believed to sit there: half in 17 frames (a rounding is shorter)."""
 HIP_SEEN_FORWARD_M: Final = -0.005
 """MediaPipe's nearer hip of a lifter who sits right, forward of the calibrated seat."""
-STILL_M_S: Final = 0.03
 CORRECTED_M: Final = 0.015
 """A carriage found to be off by more has spoilt what was learned of the lifter's shape (ours)."""
 UNLIKE: Final = 3.5
@@ -119,9 +119,9 @@ class PostureEstimator:
         pose_sd = POSE_SD if any(c.view == "side" for c in calibrations) else POSE_SD_HIPS_UNSEEN
         self._fit = LegFit(self._model, np.array([c.projection for c in calibrations]), pose_sd)
         self._seq = 0
-        self._last_m, self._last_s, self._highest_m = 0.0, -1e9, 1e9
         self._last_person_s = -1e9
         self._shape = ShapeFit(self._fit, len(calibrations))
+        self._extension = Extension()
         self._pose: Floats = POSE_MEAN.copy()
         self._usual: Floats = POSE_MEAN.copy()
         self._knee_errors_deg: Floats = np.zeros(2)
@@ -147,6 +147,7 @@ class PostureEstimator:
             self._start_anew()  # the shape was learned at carriage positions that were wrong
         elif corrected_m:
             self._shape.shift(corrected_m)
+            self._extension.shift(corrected_m)
         seen = [c for c in fresh if c.px is not None]
         if not seen or carriage_m is None:
             if t_s - self._last_person_s > FORGET_AFTER_S:
@@ -155,7 +156,7 @@ class PostureEstimator:
         self._last_person_s = t_s
         sights, swapped = self._unswapped(t_s, self._sights(seen))
         self._shape.add(carriage_m, sights)
-        if self._rests(t_s, carriage_m) and not any(_looks_bent(c) for c in seen):
+        if self._extension.follow(t_s, carriage_m, can_rest=not any(_looks_bent(c) for c in seen)):
             self._shape.rest_at(carriage_m)
         refines = self._shape.frames < 60 or self._shape.frames % 3 == 0
         if refines:
@@ -172,8 +173,9 @@ class PostureEstimator:
 
     def _start_anew(self) -> None:
         self._shape = ShapeFit(self._fit, len(self._cameras))
+        self._extension = Extension()
         self._pose, self._usual = POSE_MEAN.copy(), POSE_MEAN.copy()
-        self._highest_m, self._joints = 1e9, None
+        self._joints = None
 
     def _unswapped(self, t_s: float, sights: Sights) -> tuple[Sights, bool]:
         """With left and right as in the last frame, where a camera's landmarks have exchanged them."""
@@ -188,13 +190,6 @@ class PostureEstimator:
         )
         px = np.where(swap[:, None, None, None], sights.px[:, ::-1], sights.px)
         return replace(sights, px=px), bool(swap.any())
-
-    def _rests(self, t_s: float, carriage_m: float) -> bool:
-        """Whether the carriage stands still near the highest place it was seen at."""
-        still = abs(carriage_m - self._last_m) <= STILL_M_S * max(t_s - self._last_s, 0.01)
-        self._last_m, self._last_s = carriage_m, t_s
-        self._highest_m = min(self._highest_m, carriage_m)
-        return still and carriage_m - self._highest_m < 0.03
 
     def _look(self, camera: _Camera, t_s: float, image_bgr: NDArray[np.uint8], landmarks: Landmarks | None) -> None:
         camera.t_s, camera.px, camera.answers, camera.landmarks = t_s, None, {}, None
@@ -252,7 +247,9 @@ class PostureEstimator:
     ) -> PoseSample:
         checks = tuple(dict.fromkeys(m for c in seen for m in CHECKS[c.calibration.view]))
         shape, joints = self._shape.shape, fit.joints
-        flexion, valgus = knee_flexion_deg(joints), valgus_deg(joints)
+        bounds_deg = self._extension.bounds_deg(carriage_m, float(shape[0] + shape[1]))
+        least_deg, most_deg = bounds_deg or (0.0, 180.0)
+        flexion, valgus = np.clip(knee_flexion_deg(joints), least_deg, most_deg), valgus_deg(joints)
         trunk = trunk_direction([(c.calibration, c.landmarks) for c in seen if c.landmarks is not None])
         thigh = joints.knee - joints.hip
         cosine = (thigh @ trunk) / np.linalg.norm(thigh, axis=-1)
@@ -265,7 +262,7 @@ class PostureEstimator:
                 cues |= camera.answers
                 cues |= camera_cues(camera.calibration, camera.landmarks, joints, plate)
         cues |= {"thigh_m": float(shape[0]), "shank_m": float(shape[1])}
-        told = fit.miss < UNLIKE
+        told = (fit.miss < UNLIKE) & (bounds_deg is not None)
         low, high = PLACEMENT_RANGE
         places = "foot_placement" in checks and bool(told.any()) and low <= placement <= high
         return PoseSample(
@@ -283,17 +280,17 @@ class PostureEstimator:
             foot_placement=Sided(placement, placement) if places else Sided(),
             stance_m=float(2 * shape[5]),
             carriage_m=carriage_m,
-            standard_error=self._errors(fit, carriage_error_m),
+            standard_error=self._errors(fit, carriage_error_m, risen=most_deg < 90.0),
             cues=cues,
             figure=figure_places(self._model, joints, trunk, carriage_m),
         )
 
-    def _errors(self, fit: PoseFit, carriage_error_m: float) -> dict[str, float]:
+    def _errors(self, fit: PoseFit, carriage_error_m: float, risen: bool) -> dict[str, float]:
         """From the fit's covariances: on the given clips 1 to 1.5 times the errors that were made."""
         shape = self._shape
         thigh = float(shape.shape[0])
         valgus = np.degrees(np.sqrt(np.maximum(np.diag(fit.covariance)[2:], 0.0)) / thigh)
-        knee = self._knee_errors_deg
+        knee = np.minimum(self._knee_errors_deg, RISEN_ERROR_DEG) if risen else self._knee_errors_deg
         placement = float(np.sqrt(shape.covariance[6, 6])) / self._model.machine.plate_height_m
         return {
             "knee_flexion_left_deg": float(knee[0]),

@@ -7,6 +7,7 @@ knee's flexion.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -84,8 +85,14 @@ CARRIAGE_ERROR_MOST_M = 0.01
 """A plate that may be a centimetre elsewhere says nothing of locked knees: near straight that is 15 degrees."""
 
 
+KNEE_ERROR_LEAST_DEG = 3.0
+"""Knees known better than this near straight are known by the plate's rise alone, wherever it is (ours)."""
+
+
 def _straightest(posture: Posture) -> float | None:
-    if posture.standard_error.get("carriage_m", 0.0) > CARRIAGE_ERROR_MOST_M:
+    errors = posture.standard_error
+    risen = errors.get("knee_flexion_left_deg", math.inf) < KNEE_ERROR_LEAST_DEG
+    if errors.get("carriage_m", 0.0) > CARRIAGE_ERROR_MOST_M and not risen:
         return None
     left, right = posture.knee_flexion_deg.left, posture.knee_flexion_deg.right
     if left is None:
