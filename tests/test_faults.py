@@ -184,14 +184,16 @@ def test_an_uncertain_measure_must_show_more() -> None:
 
 
 def test_locked_knees_are_not_told_where_the_plate_may_be_elsewhere() -> None:
-    def told(error_m: float) -> list[str]:
+    def told(error_m: float, knee_error_deg: float = 4.0) -> list[str]:
         lifter = story(knee=2.0).wait(1)
         sure = lifter.sample
-        lifter.sample = lambda *a, **k: replace(sure(*a, **k), standard_error={"carriage_m": error_m})
+        errors = {"carriage_m": error_m, "knee_flexion_left_deg": knee_error_deg}
+        lifter.sample = lambda *a, **k: replace(sure(*a, **k), standard_error=errors)
         return lifter.rep().alert_kinds
 
     assert "knee_lockout" in told(0.003)
     assert "knee_lockout" not in told(0.02)
+    assert "knee_lockout" in told(0.02, knee_error_deg=2.5)  # by its rise, which is sure wherever the plate is
 
 
 def test_a_fault_that_is_switched_off_is_never_raised() -> None:
