@@ -53,7 +53,10 @@ def _number(value: float | None) -> str:
 
 
 def _text(image: Image, text: str, place: tuple[int, int], colour: Colour, size: float) -> None:
-    cv2.putText(image, text, place, _FONT, size, (0, 0, 0), 3, cv2.LINE_AA)
+    # The outline is the text itself, moved: a heavier one runs wider.
+    x, y = place
+    for right, down in ((-1, 0), (1, 0), (0, -1), (0, 1), (1, 1)):
+        cv2.putText(image, text, (x + right, y + down), _FONT, size, (0, 0, 0), 1, cv2.LINE_AA)
     cv2.putText(image, text, place, _FONT, size, colour, 1, cv2.LINE_AA)
 
 
