@@ -61,12 +61,13 @@ def kiosk_pictures(pages: Pages, folder: Path, sizes: list[str], only: str) -> N
 
 
 def staff_pictures(pages: Pages, folder: Path, only: str) -> None:
-    pages.say(SCENES["lifting"])
     for name, size in (("wide", WIDE), ("phone", PHONE)):
         pages.size(*size)
         pages.sign_in(ADMIN_PASSWORD)
         for page, path in STAFF.items():
             if only in page:
+                pages.open()
+                pages.say(SCENES["idle" if page.startswith("calibrat") else "lifting"])  # nobody who lifts is looked at
                 pages.open(f"/staff{path}")
                 pages.settled()
                 if page == "calibrate-camera":
