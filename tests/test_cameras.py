@@ -34,7 +34,7 @@ SIDE = Camera(name="side")
 @pytest.fixture
 def picamera2(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Picamera2]]:
     module = types.ModuleType("picamera2")
-    module.Picamera2 = Picamera2  # type: ignore[attr-defined]  # a module made here
+    monkeypatch.setattr(module, "Picamera2", Picamera2, raising=False)
     monkeypatch.setitem(sys.modules, "picamera2", module)
     Picamera2.reset()
     yield Picamera2
@@ -247,11 +247,11 @@ def test_a_usb_camera_is_asked_for_small_fresh_pictures_without_flicker() -> Non
     }
 
 
-def test_a_usb_camera_that_cannot_be_opened_or_has_no_such_size_is_told() -> None:
+def test_a_usb_camera_that_cannot_be_opened_or_has_no_such_size_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SourceError, match="/dev/video9 cannot be opened; .* in the group video"):
         usb("closed")
     small = VideoCapture()
-    small.set = lambda propId, value: True  # type: ignore[method-assign]  # a camera that ignores what it is asked
+    monkeypatch.setattr(small, "set", lambda propId, value: True)  # a camera that ignores what it is asked
     with pytest.raises(SourceError, match="gives 0 x 0 pixels, not 640 x 480"):
         UsbSource(SIDE, Path("/dev/video9"), lambda device: small)
 
@@ -366,7 +366,7 @@ def test_a_camera_that_fails_is_published_as_lost_though_its_last_picture_is_fre
 
     config = Config(cameras=(SIDE,))
     script = Script(90, 120, *[None] * 60)
-    vision = Vision(config, [None], [NoModel()], publish, lambda: 1.1, opener=lambda *_: script)  # type: ignore[list-item]
+    vision = Vision(config, [None], [NoModel()], publish, lambda: 1.1, opener=lambda *_: script)
     vision.cameras[0].error = "camera side: no picture for 0.6 s; check its cable"
     vision._say_how_cameras_are()
     assert published == ["lost"]
@@ -380,7 +380,7 @@ def test_a_camera_whose_driver_does_not_return_ends_the_process() -> None:
     vision = Vision(
         Config(cameras=(SIDE,)),
         [None],
-        [NoModel()],  # type: ignore[list-item]
+        [NoModel()],
         lambda sample: None,
         opener=lambda *_: Stuck(SourceError("camera side: broken")),
     )
@@ -396,7 +396,7 @@ def test_a_thread_that_dies_of_anything_ends_the_process() -> None:
     vision = Vision(
         Config(cameras=(SIDE,)),
         [None],
-        [Broken()],  # type: ignore[list-item]
+        [Broken()],
         lambda sample: None,
         opener=lambda *_: Script(90),
     )
@@ -404,11 +404,16 @@ def test_a_thread_that_dies_of_anything_ends_the_process() -> None:
         vision.run(threading.Event())
 
 
-def test_requests_are_given_back_even_when_their_picture_is_damaged(picamera2: type[Picamera2]) -> None:
+def test_requests_are_given_back_even_when_their_picture_is_damaged(
+    picamera2: type[Picamera2], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged() -> dict[str, Any]:
+        raise RuntimeError("no metadata")
+
     source = PicameraSource(SIDE)
     broken = CompletedRequest(fake_cameras.picture(1), 1)
-    broken.get_metadata = lambda: (_ for _ in ()).throw(RuntimeError("no metadata"))  # type: ignore[method-assign]
-    picamera2.made[0].capture_request = lambda wait=None, **_: broken  # type: ignore[method-assign,assignment]
+    monkeypatch.setattr(broken, "get_metadata", damaged)
+    monkeypatch.setattr(picamera2.made[0], "capture_request", lambda wait=None, **_: broken)
     with pytest.raises(SourceError, match="camera side: no metadata"):
         source.read(0.5)
     assert broken.released

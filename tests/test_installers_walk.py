@@ -65,7 +65,8 @@ def test_the_guides_commands_are_found() -> None:
 @pytest.mark.parametrize("command", [each for each in typed() if each.startswith("legpress ")])
 def test_every_command_of_the_guides_is_understood_with_all_its_options(command: str) -> None:
     words = shlex.split(command)[1:]
-    main.build_parser(words).parse_args(words)
+    understood = vars(main.build_parser(words).parse_args(words))
+    assert understood["command"] == words[0]
 
 
 def exists(command: str) -> str | None:

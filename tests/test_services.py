@@ -288,7 +288,7 @@ def test_without_a_picture_the_cameras_state_is_still_published() -> None:
     def broken(camera: object, config: Config) -> FrameSource:
         raise SourceError("camera side: no such camera")
 
-    Vision(config_in(Path("/nowhere")), [None], [NoModel()], publish, opener=broken).run(stop)  # type: ignore[list-item]
+    Vision(config_in(Path("/nowhere")), [None], [NoModel()], publish, opener=broken).run(stop)
     assert [sample.seq for sample in published[:3]] == [1, 2, 3]
     assert {status.condition for sample in published for status in sample.cameras} == {"lost"}
     assert not any(sample.person or sample.checks for sample in published)

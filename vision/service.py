@@ -28,7 +28,7 @@ from vision.calibration import Calibration, CalibrationError
 from vision.calibration_desk import CalibrationDesk, answered
 from vision.calibration_file import load_calibration
 from vision.camera_health import CameraHealth
-from vision.capture import CameraThreads, Detection, LatestSlots, close_all
+from vision.capture import CameraThreads, Detection, Detector, LatestSlots, close_all
 from vision.clip import ClipSource
 from vision.cues import uses_mask
 from vision.frames import Frame, FrameSource, SourceError
@@ -131,7 +131,7 @@ class Vision:
         self,
         config: Config,
         known: Sequence[Calibration | None],
-        models: Sequence[PoseModel],
+        models: Sequence[Detector],
         publish: Callable[[PoseSample], None],
         clock: Callable[[], float] = time.monotonic,
         opener: Callable[[Camera, Config], FrameSource] = open_source,

@@ -234,15 +234,16 @@ def _listen(config: Config, duration_s: float) -> tuple[list[float], int]:
         for client in range(STREAMS):
             connection = stack.enter_context(socket.create_connection((host, port), timeout=5.0))
             connection.sendall(request)
-            selector.register(connection, selectors.EVENT_READ, client)
+            selector.register(connection, selectors.EVENT_READ, (client, connection))
         first_s = time.monotonic() + 1.0  # the states that wait for a new client are old by design
         while (now_s := time.monotonic()) < first_s + duration_s:
             for key, _ in selector.select(0.1):
-                data = key.fileobj.recv(65536)  # type: ignore[union-attr]  # sockets alone are registered
+                client, connection = key.data
+                data = connection.recv(65536)
                 arrived_s = time.monotonic()
                 made = pattern.search(data)
                 if made and b"event: state" in data and now_s >= first_s:
-                    served.add(key.data)
+                    served.add(client)
                     delays_ms.append(1000 * (arrived_s - float(made.group(1))))
     if not delays_ms:
         raise RunError("no state arrived on any event stream")
