@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 import pytest
 from pin_bench import BenchTime, run
 
-from device import board_advice
+from device import board_advice, machine_health
 from device.config import Carriage, Config, Load, Pads, Pins, Seat
+from device.messages import PartsReport
 from device.pins import MockBoard
 from device.scenario import CELL_COUNTS_PER_KG, CELL_TARE_COUNTS, ScenarioClock, load_scenario
 from device.sensor_set import WireTime, open_sensors
@@ -227,6 +228,18 @@ def truthful(sample, bench: Bench) -> bool:
 
 def reports(bench: Bench) -> list[str | None]:
     return [part.last_fault for part in bench.sensors.reports(bench.time.now_s)]
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.named], ids=lambda row: row.name.replace(" ", "_"))
+def test_a_fault_that_stays_turns_its_row_of_the_doctor_with_what_to_do(row: Row, tmp_path):
+    with Bench(row.config, tmp_path, row.inject if row.at_start else nothing) as bench:
+        if not row.at_start:
+            bench.watch(row.sensor, 1.6)
+            row.inject(bench.machine)
+        bench.watch(row.sensor, 4.0)
+        report = PartsReport(bench.time.now_s, bench.sensors.reports(bench.time.now_s))
+        turned = [finding for finding in machine_health.parts(report) if finding.health != "ok"]
+        assert turned and all(finding.advice for finding in turned)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name.replace(" ", "_"))
