@@ -46,6 +46,7 @@ def admin(running: Running, cameras: Cameras, monkeypatch: pytest.MonkeyPatch) -
     with fresh_pages(running) as pages:
         pages.size(1440, 900)  # a click is a whole pixel of the screen, and no more than one of the picture
         pages.sign_in(ADMIN_PASSWORD)
+        pages.script("sessionStorage.clear()")
         pages.open(PAGE)
         yield pages
         cameras.desk.answer("hide side", 0.0)
@@ -139,6 +140,30 @@ def test_a_point_is_nudged_by_the_keys_under_a_magnifier(pages: Pages) -> None:
     )
     assert seen > 20  # a piece of the picture, not a blank
     picture.send_keys(Keys.DELETE)
+    assert points(pages) == {}
+
+
+def test_points_are_still_there_when_the_page_is_left_and_opened_again_until_they_are_used(pages: Pages) -> None:
+    show_picture(pages)
+    for x, y in list(sled_points().values())[:3]:
+        press_at(pages, x, y)
+    before = points(pages)
+    assert len(before) == 3
+    pages.open("/staff/calibration")
+    pages.open(PAGE)
+    pages.until("document.body.dataset.ready === 'yes'")
+    assert points(pages) == before
+    assert pages.text("current-title") == "Plate, bottom right"
+    show_picture(pages)
+    for x, y in list(sled_points().values())[3:REQUIRED]:
+        press_at(pages, x, y)
+    choose_lens_by_focal_length(pages)
+    pages.browser.find_element(By.ID, "fit").click()
+    pages.until("document.body.dataset.fit === 'good'")
+    pages.browser.find_element(By.ID, "use").click()
+    pages.until("document.querySelector('h1')?.textContent === 'Calibration'")
+    pages.open(PAGE)
+    pages.until("document.body.dataset.ready === 'yes'")
     assert points(pages) == {}
 
 

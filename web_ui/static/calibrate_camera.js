@@ -5,6 +5,7 @@ import { Preview, reason } from "./preview.js";
 
 const LOOKS = 8;
 const LOOK_EVERY_MS = 300;
+const KEPT_MS = 3600 * 1000; // as long as the other calibrations remember what was measured
 const WORDS = [[1, "exact"], [3, "good"], [6, "fair: nudge it"], [Infinity, "far off: is it the right point?"]];
 
 const $ = (id) => document.getElementById(id);
@@ -19,6 +20,18 @@ let fitId = null;
 let profileText = null;
 let asking = false;
 let looked = 0;
+
+function keepPoints() {
+  sessionStorage.setItem(`points ${base}`, JSON.stringify({ at: Date.now(), points: picker.points }));
+}
+
+// what was placed before the page was left or loaded again
+function takeUpPoints() {
+  const { at, points } = JSON.parse(sessionStorage.getItem(`points ${base}`) ?? "{}");
+  if (points === undefined || Date.now() - at > KEPT_MS) return;
+  picker.points = points;
+  picker.current = picker.names.find((name) => !(name in points)) ?? picker.names[0];
+}
 
 class Refusal extends Error {}
 
@@ -107,6 +120,7 @@ function paintPoints() {
 
 function paint() {
   paintPoints();
+  keepPoints();
   const missing = required.filter((name) => !(name in picker.points)).length;
   const ready = ways.points ? missing === 0 : looked >= LOOKS;
   // a fit is of what was placed when it was made
@@ -251,6 +265,7 @@ $("find").addEventListener("click", () => doing(findStickers));
 $("fit").addEventListener("click", () => doing(fit));
 $("use").addEventListener("click", () => doing(async () => {
   await ask("keep", { fit: fitId });
+  picker.points = {};
   preview.stop("taken over");
   location.assign(page.dataset.done);
 }));
@@ -262,5 +277,6 @@ $("profile").addEventListener("change", async () => {
   forgetFit();
   paint();
 });
+takeUpPoints();
 chooseLens();
 document.body.dataset.ready = "yes";
