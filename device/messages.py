@@ -77,6 +77,13 @@ class Sided:
     def of(self, side: Side) -> float | None:
         return self.left if side == "left" else self.right
 
+    @property
+    def mean(self) -> float | None:
+        """Of what is known; None where neither side is."""
+        if self.left is None:
+            return self.right
+        return self.left if self.right is None else (self.left + self.right) / 2.0
+
 
 CameraCondition = Literal["ok", "lost", "dark", "blurred", "moved", "nobody", "uncalibrated"]
 

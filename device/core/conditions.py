@@ -13,7 +13,9 @@ from device.core.sensors import SEAT_FRESH_S, load_fresh_s
 from device.core.turn import Turn
 from device.messages import Condition, ConditionKind, Measure
 
-POSTURE_MEASURES: Final[tuple[Measure, ...]] = ("lumbar_flexion", "valgus", "knee_flexion", "hip_slide", "heel_lift")
+POSTURE_MEASURES: Final[frozenset[Measure]] = frozenset(
+    ("lumbar_flexion", "valgus", "knee_flexion", "hip_slide", "heel_lift")
+)
 KNOWN_FOR_S = 3.0
 """A measure not known for this long, with somebody in view, is not being checked (a towel over the knee)."""
 NOBODY_S = 1.0
@@ -32,7 +34,7 @@ _CAMERA: Final[dict[str, tuple[ConditionKind, str]]] = {
 
 def form_check_runs(turn: Turn) -> bool:
     """At least one posture check runs on fresh data."""
-    return any(measure in POSTURE_MEASURES for measure in checks_now(turn))
+    return not POSTURE_MEASURES.isdisjoint(checks_now(turn))
 
 
 def checks_now(turn: Turn) -> tuple[Measure, ...]:

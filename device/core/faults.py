@@ -141,7 +141,7 @@ def _judge(turn: Turn, rule: Rule, watch: Watch, value: float | None, posture: P
         return Watch(None, t_s, t_s)
     if value is None:
         return watch if t_s - watch.beyond_s <= BRIDGED_S else _REST
-    if value < limits.onset + _allowance(turn, rule, limits, posture):
+    if value < limits.onset or value < limits.onset + _allowance(turn, rule, limits, posture):
         return _REST
     bridged = watch.beyond_since_s is not None and t_s - watch.beyond_s <= BRIDGED_S
     since_s = watch.beyond_since_s if bridged and watch.beyond_since_s is not None else t_s

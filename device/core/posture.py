@@ -114,9 +114,8 @@ def contrast(sample: PoseSample, neutral: NeutralProfile) -> dict[str, float]:
 
 def bend(sample: PoseSample) -> float:
     """How far the knees are bent, as the ``_bent`` readings count it: 0 at 60 degrees, +-1 for 40 more or less."""
-    known = [v for v in (sample.knee_flexion_deg.left, sample.knee_flexion_deg.right) if v is not None]
-    mean = sum(known) / len(known) if known else 60.0
-    return max(-1.2, min(1.2, (mean - 60.0) / 40.0))
+    mean_deg = sample.knee_flexion_deg.mean
+    return 0.0 if mean_deg is None else max(-1.2, min(1.2, (mean_deg - 60.0) / 40.0))
 
 
 def readings(cues: Mapping[str, float], bent: float) -> dict[str, float]:

@@ -37,9 +37,7 @@ def gather(turn: Turn, posture: Posture) -> None:
         if before.frames:
             turn.tally = RepTally()
         return
-    left, right = posture.knee_flexion_deg.left, posture.knee_flexion_deg.right
-    valgus = posture.valgus_deg
-    knee = left if right is None else right if left is None else (left + right) / 2.0
+    knee, valgus = posture.knee_flexion_deg.mean, posture.valgus_deg
     lumbar = posture.lumbar_flexion_deg
     kinds = before.faults
     early = before.rounding_from_deg

@@ -50,7 +50,6 @@ from device.messages import (
     PadSample,
     PoseSample,
     SeatSample,
-    Sided,
 )
 
 FUTURE_S = 2.0
@@ -143,7 +142,7 @@ def _see(turn: Turn, sample: PoseSample) -> None:
     carriage_m = seen_carriage(turn, sample.carriage_m if seated else None, sample.t_s)
     signal = None
     if not carriage_leads(turn):
-        turn.reps, signal = follow(turn.reps, sample.t_s, carriage_m, _mean(posture.knee_flexion_deg))
+        turn.reps, signal = follow(turn.reps, sample.t_s, carriage_m, posture.knee_flexion_deg.mean)
     turn.view = _look(turn, before, sample, posture, judging)
     if signal is not None:
         on_rep_signal(turn, signal)
@@ -151,7 +150,7 @@ def _see(turn: Turn, sample: PoseSample) -> None:
     collect(turn, sample)
     watch_posture(turn, fused(turn, posture), sample.t_s)
     gather(turn, posture)
-    judge_feet(turn, _mean(posture.foot_placement), posture.standard_error.get("foot_placement", 0.0), sample.t_s)
+    judge_feet(turn, posture.foot_placement.mean, posture.standard_error.get("foot_placement", 0.0), sample.t_s)
     remember(turn, sample.t_s)
     tend_set(turn)
     end_unseen(turn)
@@ -169,12 +168,6 @@ def _look(turn: Turn, before: View, sample: PoseSample, posture: Posture, judgin
         t_s if valgus.left is not None or valgus.right is not None else before.valgus_known_s,
         t_s if posture.lumbar_flexion_deg is not None else before.lumbar_known_s,
     )  # fmt: skip
-
-
-def _mean(pair: Sided) -> float | None:
-    if pair.left is None:
-        return pair.right
-    return pair.left if pair.right is None else (pair.left + pair.right) / 2.0
 
 
 def _tick(turn: Turn, tick: Tick) -> None:
