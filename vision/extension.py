@@ -31,7 +31,11 @@ PAUSE_S: Final = 4.0
 
 
 class Extension:
-    """Feed every frame in order; positions along the rail, + = lowered."""
+    """Feed every frame in order; positions along the rail, + = lowered.
+
+    Its resting top is of this sitting. ``vision.fit.ShapeFit`` keeps one of its own while the person stays: bone
+    lengths outlive a change of seat (one for both made knees seen from the front worse by 0.4 degrees).
+    """
 
     def __init__(self) -> None:
         self._rested = 0

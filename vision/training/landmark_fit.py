@@ -24,11 +24,10 @@ from numpy.typing import NDArray
 from device.messages import View
 from vision.calibration import Calibration
 from vision.calibration_file import load_calibration
-from vision.clip import ClipReader
 from vision.fit import BIAS_AT_DEG, BIAS_STEP_DEG
-from vision.landmarks import PoseModel
-from vision.person import lifter_region_px, sits_on_machine
+from vision.person import sits_on_machine
 from vision.sights import JOINTS, LEARNED_FILE, leg_px
+from vision.training.clips import look_at
 
 Floats = NDArray[np.float64]
 
@@ -52,17 +51,13 @@ class Clip:
 
 def seen_px(clip: Path, calibration: Calibration, model_path: Path) -> Floats:
     """(frames, 2, 3, 2) hips, knees and ankles, NaN where nobody was found on the machine."""
-    out: list[Floats] = []
-    reader = ClipReader(clip)
-    try:
-        with PoseModel(model_path) as model:
-            while (frame := reader.next()) is not None:
-                found = model.detect(frame.image_bgr, round(1000 * frame.t_s), lifter_region_px(calibration))
-                here = found is not None and sits_on_machine(found, calibration)
-                out.append(leg_px(found) if found is not None and here else np.full((2, 3, 2), np.nan))
-    finally:
-        reader.close()
-    return np.array(out)
+    nobody = np.full((2, 3, 2), np.nan)
+    return np.array(
+        [
+            leg_px(found) if found is not None and sits_on_machine(found, calibration) else nobody
+            for _, found in look_at(clip, calibration, model_path)
+        ]
+    )
 
 
 def offsets_m(calibration: Calibration, px: Floats, joints_m: Floats) -> Floats:

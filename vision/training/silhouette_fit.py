@@ -21,11 +21,9 @@ from numpy.typing import NDArray
 
 from vision.calibration import Calibration
 from vision.calibration_file import load_calibration
-from vision.clip import ClipReader
-from vision.landmarks import PoseModel
-from vision.person import lifter_region_px
 from vision.plate import PlateTracker
 from vision.silhouette import CELLS, MODEL_FILE, PAD_MIDDLE_DEG, PAD_SPAN_DEG, silhouette_cells
+from vision.training.clips import look_at
 
 Floats = NDArray[np.float64]
 
@@ -58,16 +56,10 @@ class Clip:
 def look(clip: Path, calibration: Calibration, model_path: Path, tracker: PlateTracker) -> tuple[Floats, Floats]:
     """Cells (n, 576), NaN where nobody was found, and carriage positions (n,) of a clip."""
     cells, carriage = [], []
-    reader = ClipReader(clip)
-    try:
-        with PoseModel(model_path) as model:
-            while (frame := reader.next()) is not None:
-                found = model.detect(frame.image_bgr, round(1000 * frame.t_s), lifter_region_px(calibration))
-                mask = None if found is None else found.mask
-                cells.append(np.full(CELLS**2, np.nan) if mask is None else silhouette_cells(calibration, mask).ravel())
-                carriage.append(tracker.update(frame.image_bgr).carriage_m)
-    finally:
-        reader.close()
+    for frame, found in look_at(clip, calibration, model_path):
+        mask = None if found is None else found.mask
+        cells.append(np.full(CELLS**2, np.nan) if mask is None else silhouette_cells(calibration, mask).ravel())
+        carriage.append(tracker.update(frame.image_bgr).carriage_m)
     return np.array(cells), np.array(carriage)
 
 
