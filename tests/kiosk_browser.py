@@ -66,6 +66,8 @@ const right = (element) => {
 if (depth.offsetParent && right(label) > left(depth)) found.push("the label runs into the depth's");
 const number = document.getElementById("reps"), band = document.getElementById("depth-band");
 if (band.offsetParent && right(number) > left(band)) found.push("the number runs into the depth");
+const load = document.querySelector(".load");
+if (band.offsetParent && load.offsetParent && right(load) > left(band)) found.push("the load runs into the depth");
 for (const text of document.querySelectorAll(words)) {
   const range = document.createRange();
   range.selectNodeContents(text);

@@ -119,6 +119,7 @@ function paintCount() {
   const shown = known ? String(Math.round(units === "lb" ? state.load_kg * POUNDS : state.load_kg)) : state ? words.ui("load_unknown") : "–";
   text($("load"), shown);
   data($("load"), "known", known || !state ? "yes" : "no");
+  data($("load"), "digits", String(shown.length));
   text($("load-unit"), known ? units : "");
   const depth = state?.form_check ? Math.max(0, Math.min(1, state.set?.depth ?? 0)) : 0;
   $("depth").style.transform = `scaleY(${depth.toFixed(3)})`;
