@@ -24,8 +24,9 @@ from device.bus import CommandServer, Publisher, Subscriber
 from device.buzzer import BuzzerPlayer
 from device.calibration_desk import CalibrationDesk
 from device.config import Config
-from device.core.actions import Action, Calibrate, EndDemo, KeepBackup, PlaySound, Publish, Reply, SetLight, Tare
+from device.core.actions import Action, Calibrate, EndDemo, KeepBackup, PlaySound, Publish, Reply, SetLight, Show, Tare
 from device.core.events import Event, Stop, Tick
+from device.core.live import live_state
 from device.core.state import CoreState
 from device.core.step import step
 from device.errors import RunError
@@ -186,7 +187,9 @@ class Device:
             self._carry_out(action)
 
     def _carry_out(self, action: Action) -> None:
-        if isinstance(action, Publish):
+        if isinstance(action, Show):
+            self._live.send(live_state(self._state))
+        elif isinstance(action, Publish):
             self._live.send(action.record)
         elif isinstance(action, Reply):
             self._commands.reply(CommandReply(action.command_id, action.ok, action.error))

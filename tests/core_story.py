@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from device.config import Camera, Config, Load
-from device.core.actions import Action, PlaySound, Publish, Reply, SetLight, StoreAlert
+from device.core.actions import Action, PlaySound, Publish, Reply, SetLight, Show, StoreAlert
 from device.core.events import Event, Stop, Tick
+from device.core.live import live_state
 from device.core.posture import NeutralProfile, Posture, PostureState
 from device.core.state import CoreState
 from device.core.step import step
@@ -64,6 +65,8 @@ class Story:
     seat: SeatSample | None = None
     measures: dict[str, Value] = field(default_factory=dict)
     done: list[tuple[float, Action]] = field(default_factory=list)
+    lives: list[LiveState] = field(default_factory=list)
+    """What the screens were shown."""
     state: CoreState = field(init=False)
     last_tick_s: float = -math.inf
     seq: int = 0
@@ -71,7 +74,7 @@ class Story:
     def __post_init__(self) -> None:
         self.state = CoreState.initial(self.config, "test")
         if self.enrolled:
-            self.state = replace(self.state, lifter=replace(self.state.lifter, neutral=NEUTRAL))
+            self.state = self.state._replace(lifter=replace(self.state.lifter, neutral=NEUTRAL))
 
     def of(self, kind: type[Wanted]) -> list[Wanted]:
         """The actions of this kind so far."""
@@ -80,7 +83,13 @@ class Story:
     def tell(self, event: Event) -> tuple[Action, ...]:
         self.state, actions = step(self.state, event)
         self.done += [(self.t_s, action) for action in actions]
+        self.lives += [live_state(self.state) for action in actions if isinstance(action, Show)]
         return actions
+
+    def forget(self) -> None:
+        """Only what comes from now on is of interest."""
+        self.done.clear()
+        self.lives.clear()
 
     def sample(self, carriage_m: float | None = 0.0, depth: float = 0.0, *, person: bool = True) -> PoseSample:
         def get(name: str, otherwise: Value) -> float | None:
@@ -149,10 +158,6 @@ class Story:
     @property
     def live(self) -> LiveState:
         return self.lives[-1]
-
-    @property
-    def lives(self) -> list[LiveState]:
-        return [a.record for _, a in self.done if isinstance(a, Publish) and isinstance(a.record, LiveState)]
 
     @property
     def rep_records(self) -> list[RepRecord]:

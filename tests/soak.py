@@ -76,7 +76,7 @@ def pass_sets(count: int, folder: Path) -> dict[str, object]:
         for _, action in story.done:
             told += isinstance(action, StoreRep)
             recorder.record(action)
-        story.done.clear()
+        story.forget()
         while store.pending():
             store.work_once()
         gc.collect()

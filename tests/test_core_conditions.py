@@ -242,7 +242,7 @@ def test_free_fall_and_slam_are_told_and_putting_the_sled_back_is_not() -> None:
 
 def test_a_heavy_set_without_a_warm_up_is_reminded_of_it_once() -> None:
     told = healthy()
-    told.state = replace(told.state, lifter=replace(told.state.lifter, usual_load_kg=100.0))
+    told.state = told.state._replace(lifter=replace(told.state.lifter, usual_load_kg=100.0))
     told.load_kg = 90.0
     told.wait(1)
     brace = "Back flat, core braced, knees over toes"

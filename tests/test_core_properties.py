@@ -11,8 +11,9 @@ from core_story import ALL_CHECKS, CALIBRATED, NEUTRAL, START_UTC, Story, as_mea
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.core.actions import Action, PlaySound, Publish, StoreAlert, StoreRep, StoreSet
+from device.core.actions import Action, PlaySound, Publish, Show, StoreAlert, StoreRep, StoreSet
 from device.core.events import Event, MemberRecalled, Stop, StoreStatus, Tick
+from device.core.live import live_state
 from device.core.state import CoreState
 from device.core.step import step
 from device.messages import (
@@ -21,7 +22,6 @@ from device.messages import (
     CameraStatus,
     CarriageSample,
     Command,
-    LiveState,
     LoadSample,
     PadSample,
     PoseSample,
@@ -103,7 +103,7 @@ CALM = courses(calm, st.builds(Sided, st.none() | st.floats(10, 100), st.none() 
 def run(events: list[Event], enrolled: bool = True) -> tuple[CoreState, list[Action]]:
     state = CoreState.initial(CALIBRATED, "p")
     if enrolled:
-        state = replace(state, lifter=replace(state.lifter, neutral=NEUTRAL))
+        state = state._replace(lifter=replace(state.lifter, neutral=NEUTRAL))
     done: list[Action] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("device.core.step.judge", as_measured)
@@ -154,12 +154,11 @@ def test_a_load_is_only_shown_when_it_was_just_measured(events: list[Event]) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("device.core.step.judge", as_measured)
         for event in events:
-            state, actions = step(state, event)
+            state, _ = step(state, event)
             if isinstance(event, LoadSample) and event.quality == "ok" and event.kg is not None:
                 good_s = max(good_s, event.t_s)
-            for action in actions:
-                if isinstance(action, Publish) and isinstance(action.record, LiveState):
-                    assert action.record.load_kg is None or action.record.t_s - good_s <= 0.1 + 1e-9
+            shown = live_state(state)
+            assert shown.load_kg is None or shown.t_s - good_s <= 0.1 + 1e-9
 
 
 @settings(deadline=None, max_examples=150)
@@ -176,9 +175,21 @@ def test_sounds_and_records_are_consistent(events: list[Event]) -> None:
             assert action.alert.set_id in known
     sounds = [action.pattern for action in done if isinstance(action, PlaySound)]
     assert not any(a is None and b is None for a, b in zip([None, *sounds], sounds, strict=False))
-    live = [a.record for a in done if isinstance(a, Publish) and isinstance(a.record, LiveState)]
-    assert [state.seq for state in live] == list(range(1, len(live) + 1))
-    assert all(len(state.advice) <= 2 for state in live)
+
+
+@settings(deadline=None, max_examples=150)
+@given(ANY)
+def test_what_is_shown_is_numbered_and_advises_little(events: list[Event]) -> None:
+    state = CoreState.initial(CALIBRATED, "p")
+    shown = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("device.core.step.judge", as_measured)
+        for event in events:
+            state, actions = step(state, event)
+            live = live_state(state)
+            shown += sum(isinstance(action, Show) for action in actions)
+            assert live.seq == shown
+            assert len(live.advice) <= 2
 
 
 @settings(deadline=None, max_examples=60)

@@ -23,7 +23,7 @@ def measures_count_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
 def lifting(**measures: Any) -> Story:
     """A lifter under a load that is light for them, at the top."""
     told = Story(measures=measures, load_kg=50.0)
-    told.state = replace(told.state, lifter=replace(told.state.lifter, usual_load_kg=100.0))
+    told.state = told.state._replace(lifter=replace(told.state.lifter, usual_load_kg=100.0))
     told.seat = SeatSample(0.0, 0.15, 4, "ok")
     return told
 
@@ -120,7 +120,7 @@ def test_acknowledging_silences_medium_and_lets_high_break_through() -> None:
     told.tell(ButtonPressed(told.t_s))
     told.measures = {}
     told.wait(3)
-    told.done.clear()
+    told.forget()
     told.measures = {"valgus_left": 9.0}
     told.wait(3)
     assert [sound for sound in told.heard if sound.startswith("medium")] == []
@@ -150,12 +150,12 @@ def test_high_cannot_be_silenced() -> None:
 def test_the_silence_ends_after_its_time() -> None:
     short = CALIBRATED.model_copy(update={"cueing": CALIBRATED.cueing.model_copy(update={"acknowledge_s": 6.0})})
     told = lifting(valgus_left=9.0)
-    told.state = replace(told.state, config=short)
+    told.state = told.state._replace(config=short)
     told.wait(2)
     told.tell(ButtonPressed(told.t_s))
     told.measures = {}
     told.wait(4)
-    told.done.clear()
+    told.forget()
     told.measures = {"valgus_left": 9.0}
     told.wait(1.5)
     assert told.heard == []

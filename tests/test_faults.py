@@ -103,7 +103,7 @@ def test_severity_rises_with_magnitude_and_load(
 ) -> None:
     told = story(lumbar=from_depth(0.5, degrees))
     told.load_kg = load_kg
-    told.state = replace(told.state, lifter=replace(told.state.lifter, usual_load_kg=usual_kg))
+    told.state = told.state._replace(lifter=replace(told.state.lifter, usual_load_kg=usual_kg))
     told.wait(1).rep().stop()
     assert [(alert.kind, alert.priority) for alert in told.alerts] == [("back_rounding", priority)]
 
@@ -111,7 +111,7 @@ def test_severity_rises_with_magnitude_and_load(
 def test_a_fault_that_grows_becomes_urgent_and_stays_so_until_it_ends() -> None:
     told = story(lumbar=lambda depth: 20.0 * depth)
     told.load_kg = 50.0
-    told.state = replace(told.state, lifter=replace(told.state.lifter, usual_load_kg=100.0))
+    told.state = told.state._replace(lifter=replace(told.state.lifter, usual_load_kg=100.0))
     told.wait(1).rep().stop()
     (alert,) = told.alerts
     assert alert.priority == "high"
@@ -223,7 +223,7 @@ def test_two_shallow_reps_ask_for_depth_and_a_warm_up_never_does() -> None:
     told.rep(depth=0.5)
     assert told.alert_kinds == ["partial_depth"]
     warm = story().wait(1)
-    warm.state = replace(warm.state, lifter=replace(warm.state.lifter, goal="warm_up"))
+    warm.state = warm.state._replace(lifter=replace(warm.state.lifter, goal="warm_up"))
     assert warm.rep(depth=0.5).rep(depth=0.5).alerts == []
 
 
@@ -238,7 +238,7 @@ def test_two_shallow_reps_ask_for_depth_and_a_warm_up_never_does() -> None:
 )
 def test_feet_outside_the_goals_band_are_told_once_a_set(goal: Any, foot: float, sentence: str) -> None:
     told = story(foot=foot)
-    told.state = replace(told.state, lifter=replace(told.state.lifter, goal=goal))
+    told.state = told.state._replace(lifter=replace(told.state.lifter, goal=goal))
     told.wait(1).reps(3)
     assert [(alert.kind, alert.sentence) for alert in told.alerts] == [("feet_mismatch", sentence)]
     assert [rep.verdict for rep in told.stop().rep_records] == ["good"] * 3

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import hashlib
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +16,8 @@ from pin_bench import BenchTime, run
 from device import calibration_store, installation_health, machine_health, model_file
 from device.command import doctor, examination, examination_services
 from device.config import Camera, Config, Paths, Simulation
+from device.core.events import Tick
+from device.core.live import live_state
 from device.core.state import CoreState
 from device.core.step import step
 from device.machine_health import Finding
@@ -36,14 +39,8 @@ def only(findings: Any) -> Finding:
 
 def live(*cameras: CameraStatus) -> LiveState:
     """A state of the real core, with these cameras."""
-    from dataclasses import replace
-
-    from device.core.actions import Publish
-    from device.core.events import Tick
-
-    _, actions = step(CoreState.initial(Config(), session="s"), Tick(1.0, "2026-06-01T12:00:00+00:00"))
-    state = next(a.record for a in actions if isinstance(a, Publish) and isinstance(a.record, LiveState))
-    return replace(state, cameras=cameras, conditions=())
+    state, _ = step(CoreState.initial(Config(), session="s"), Tick(1.0, "2026-06-01T12:00:00+00:00"))
+    return replace(live_state(state), cameras=cameras, conditions=())
 
 
 def camera(condition: Any = "ok", frames_per_s: float = 19.8, age_s: float = 0.08) -> CameraStatus:

@@ -10,7 +10,7 @@ import pytest
 from core_story import CALIBRATED, Story, as_measured
 
 from device.config import Load
-from device.core.actions import Publish, StoreAlert, StoreRep, StoreSet
+from device.core.actions import Show, StoreAlert, StoreRep, StoreSet
 from device.core.records import replay_data
 from device.messages import Command, LoadSample, PoseSample, SeatSample
 
@@ -90,7 +90,7 @@ def test_the_shown_load_does_not_swing_with_the_sled() -> None:
         frame(carriage_m, depth, **options)
 
     told.frame = swinging
-    told.rep().done.clear()
+    told.rep().forget()
     told.rep()
     shown = [live.load_kg for live in told.lives if live.load_kg is not None]
     assert max(shown) - min(shown) < 12.0
@@ -261,7 +261,7 @@ def test_depth_and_phase_of_the_rep_are_shown_as_it_goes() -> None:
 
 def test_the_state_is_published_at_least_twice_a_second_and_numbered() -> None:
     told = Story().wait(3).wait(3, pose=False)
-    times = [t for t, a in told.done if isinstance(a, Publish)]
+    times = [t for t, a in told.done if isinstance(a, Show)]
     assert max(b - a for a, b in pairwise(times)) <= 0.51
     assert [live.seq for live in told.lives] == list(range(1, len(told.lives) + 1))
 

@@ -8,7 +8,9 @@ import time
 from collections.abc import Sequence
 
 from device.config import Config
+from device.core.actions import Show
 from device.core.events import Event, Tick
+from device.core.live import live_state
 from device.core.state import CoreState
 from device.core.step import step
 from device.messages import CameraStatus, LoadSample, PoseSample, Sided
@@ -52,6 +54,7 @@ def core_step(config: Config, quick: bool) -> Sequence[tuple[str, float, str, st
     """Poses, loads and ticks in the proportion of a live machine; the processor time of each step taken alone."""
     state = CoreState.initial(config)
     costs_us: dict[str, list[float]] = {"pose": [], "load": [], "tick": []}
+    shown_us: list[float] = []
     for seq in range(200 if quick else 4000):
         t_s = 100.0 + seq / FRAMES_PER_S
         pose = pose_at(seq, t_s)
@@ -60,14 +63,19 @@ def core_step(config: Config, quick: bool) -> Sequence[tuple[str, float, str, st
         events.append(("tick", Tick(t_s, "2026-01-01T00:00:00+00:00")))
         for kind, event in events:
             started_ns = time.thread_time_ns()
-            state, _ = step(state, event)
+            state, actions = step(state, event)
             costs_us[kind].append((time.thread_time_ns() - started_ns) / 1000)
+            if any(isinstance(action, Show) for action in actions):
+                started_ns = time.thread_time_ns()
+                live_state(state)
+                shown_us.append((time.thread_time_ns() - started_ns) / 1000)
     everything = [cost for costs in costs_us.values() for cost in costs]
     return [
         ("core step, mean over all events", statistics.fmean(everything), "us", "<= 100"),
         ("core step for a pose, median", statistics.median(costs_us["pose"]), "us", "<= 100"),
         ("core step for a pose, p99", percentile(costs_us["pose"], 0.99), "us", None),
         ("core step for a load, median", statistics.median(costs_us["load"]), "us", None),
+        ("the live state composed, median", statistics.median(shown_us), "us", None),
     ]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from device.core.posture import NeutralProfile
-from device.messages import AlertRecord, Colour, Command, Goal, LiveState, Point, RepRecord, SetRecord, Sided
+from device.messages import AlertRecord, Colour, Command, Goal, Point, RepRecord, SetRecord, Sided
 
 Flash = Literal["steady", "slow", "fast"]
 """Slow and fast are the flash rates of medium and high priority (IEC 60601-1-8: 0.4-0.8 and 1.4-2.8 Hz)."""
@@ -30,8 +30,13 @@ class SetLight:
 
 
 @dataclass(frozen=True, slots=True)
+class Show:
+    """Publish the live state (``device.core.live.live_state`` of the state after this step): it changed or is due."""
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
-    record: LiveState | RepRecord | AlertRecord | SetRecord
+    record: RepRecord | AlertRecord | SetRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,7 @@ class KeepBackup:
 Action = (
     PlaySound
     | SetLight
+    | Show
     | Publish
     | StoreSet
     | StoreRep

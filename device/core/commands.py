@@ -40,7 +40,7 @@ def obey(turn: Turn, command: Command) -> None:
             turn.actions.append(Reply(command.id, False, error))
         return
     error = _keep_backup(turn, command) if command.name in ("backup", "restore") else _carry_out(turn, command)
-    turn.published = replace(turn.published, stale=True)
+    turn.published = turn.published._replace(stale=True)
     if error is None and command.name == "calibrate":
         # answered by the shell, with what it measured
         turn.actions.append(Calibrate(command.id, command.value, only_show=command.target == "show"))
@@ -111,7 +111,7 @@ def _hand_to_store(turn: Turn, command: Command) -> str | None:
                 return "This member is lifting now; delete after the set"
             _tag(turn, None)  # else the next set would bring them back, and their last replays
             turn.history = replace(turn.history, waiting=())
-            turn.published = replace(turn.published, stale=True)
+            turn.published = turn.published._replace(stale=True)
     elif not (1 <= len(target) <= LONGEST_WORD and len(value) <= LONGEST_DETAIL):
         return f"An audit entry has a word of 1 to {LONGEST_WORD} letters and at most {LONGEST_DETAIL} more"
     turn.actions.append(StoreChange(command, utc_at(turn.clock, turn.now_s)))
@@ -162,7 +162,7 @@ def _tag(turn: Turn, value: str | None) -> str | None:
         turn.actions.append(RecallMember(value))
     turn.last_set = None
     enrolment.cancel(turn)
-    turn.view = replace(turn.view, judging=PostureState())
+    turn.view = turn.view._replace(judging=PostureState())
     return None
 
 
@@ -176,7 +176,7 @@ def take_member(turn: Turn, member: MemberRecalled) -> None:
         recalled=True,
     )  # fmt: skip
     if member.neutral is not None:
-        turn.view = replace(turn.view, judging=PostureState())
+        turn.view = turn.view._replace(judging=PostureState())
     start_warm_up_enrolment(turn)
 
 

@@ -83,7 +83,7 @@ def on_rep_closed(turn: Turn, rep: RepRecord) -> None:
         turn.enrolment = Enrolment(enrolment.since_s, failure=str(error))
         return
     turn.lifter = replace(turn.lifter, neutral=neutral)
-    turn.view = replace(turn.view, judging=PostureState())
+    turn.view = turn.view._replace(judging=PostureState())
     turn.enrolment = None
     if turn.lifter.tag is not None:
         created_utc = utc_at(turn.clock, turn.now_s)

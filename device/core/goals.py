@@ -44,7 +44,7 @@ def next_goal(goal: Goal) -> Goal:
 
 def choose(turn: Turn, goal: Goal) -> None:
     turn.lifter = replace(turn.lifter, goal=goal)
-    turn.published = replace(turn.published, stale=True)
+    turn.published = turn.published._replace(stale=True)
 
 
 def remind_of_warm_up(turn: Turn) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from device.core.actions import Publish
+from device.core.actions import Show
 from device.core.advice import advice_now
 from device.core.conditions import POSTURE_MEASURES, checks_now
 from device.core.cues import warning_fault
@@ -13,7 +13,7 @@ from device.core.goals import band_of
 from device.core.records import utc_at
 from device.core.sensors import load_now_kg, seat_notch_now
 from device.core.sets import depth_now, person_here
-from device.core.state import ActiveFault, Published
+from device.core.state import ActiveFault, CoreState, Published
 from device.core.turn import Turn
 from device.messages import LiveState, PoseSample, SetProgress, Sided
 from device.messages import Warning as MemberWarning
@@ -29,13 +29,13 @@ Phase = Literal["idle", "enrolment", "seated", "ready", "lifting", "rest", "out_
 _UNKNOWN: Final = Sided()
 
 
-def publish(turn: Turn, new_frame: bool) -> None:
-    """Publish when something changed, when a new figure is due, or when it has been silent for long enough."""
+def show(turn: Turn, new_frame: bool) -> None:
+    """Ask to publish when something changed, when a new figure is due, or when it has been silent for long enough."""
     published = turn.published
     age_s = turn.now_s - published.t_s
     if published.stale or age_s >= EVERY_S or (new_frame and age_s >= FRAME_S):
         turn.published = Published(published.seq + 1, turn.now_s, False)
-        turn.actions.append(Publish(live_state(turn)))
+        turn.actions.append(Show())
 
 
 def phase_of(turn: Turn) -> Phase:
@@ -53,7 +53,9 @@ def phase_of(turn: Turn) -> Phase:
     return "seated" if here else "idle"
 
 
-def live_state(turn: Turn) -> LiveState:
+def live_state(state: CoreState) -> LiveState:
+    """What there is to see of `state`; composed apart from the step, so that no warning waits for it."""
+    turn = Turn(state)
     view, cues, lifter = turn.view, turn.cues, turn.lifter
     now_s = turn.now_s
     checks = checks_now(turn)
@@ -145,4 +147,3 @@ def _progress(turn: Turn) -> SetProgress | None:
         depth=depth_now(turn),
         phase_elapsed_s=max(0.0, turn.now_s - reps.phase_since_s),
     )
-

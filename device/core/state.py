@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from device.config import Config
@@ -28,8 +28,7 @@ from device.messages import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     now_s: float = float("-inf")
     """The newest time of any event."""
     tick_s: float | None = None
@@ -61,13 +60,12 @@ class Sensors(NamedTuple):
     pads: PadWatch = PadWatch()
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """The newest pose, judged."""
 
     sample: PoseSample | None = None
     posture: Posture | None = None
-    judging: PostureState = field(default_factory=PostureState)
+    judging: PostureState = PostureState()
     person_s: float = float("-inf")
     """When somebody was last seen on the machine."""
     empty_since_s: float | None = None
@@ -253,16 +251,14 @@ class History:
     waiting: tuple[AlertRecord, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
     seq: int = 0
     t_s: float = float("-inf")
     stale: bool = True
     """Something a person can see has changed since."""
 
 
-@dataclass(frozen=True, slots=True)
-class CoreState:
+class CoreState(NamedTuple):
     config: Config
     rules: tuple[Rule, ...]
     session: str

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
 from device.core import enrolment
@@ -22,7 +21,7 @@ from device.core.enrolment import collect, on_rep_closed
 from device.core.events import Event, MemberRecalled, Stop, StoreAnswer, StoreStatus, Tick
 from device.core.faults import end_all, end_unseen, watch_posture
 from device.core.goals import remind_of_warm_up
-from device.core.live import publish
+from device.core.live import show
 from device.core.pad_watch import felt_posture, fused, note_pads
 from device.core.posture import Posture, PostureState, judge
 from device.core.records import remember, store_replays
@@ -69,8 +68,8 @@ def step(state: CoreState, event: Event) -> tuple[CoreState, tuple[Action, ...]]
         on_rep_closed(turn, turn.closed_rep)
     update_cues(turn)
     if _is_visible(turn, state):
-        turn.published = replace(turn.published, stale=True)
-    publish(turn, isinstance(event, PoseSample))
+        turn.published = turn.published._replace(stale=True)
+    show(turn, isinstance(event, PoseSample))
     return turn.freeze(), tuple(turn.actions)
 
 
