@@ -2,9 +2,11 @@
 
 The plate is rigid and moves along one line, so one number is searched for: the carriage position. Two
 cues share the work. The plate's own picture, sampled on a grid that is pinned to the plate (feet and
-all), is compared with the same grid at trial positions: precise, but only relative. The plate's four
-edges, as predicted by the calibration, give the absolute position; their evidence is summed over time,
-for background edges slide past while the plate's own stay.
+all), is compared with the same grid at trial positions: precise, but only relative. The picture changes
+as the legs before it bend, so the last frame's is compared, and with it the one that was seen at about
+this place before, which keeps many small steps from adding up to a wrong place. The plate's four edges,
+as predicted by the calibration, give the absolute position; their evidence is summed over time and
+places, for background edges slide past while the plate's own stay.
 """
 
 from __future__ import annotations
@@ -43,6 +45,13 @@ EDGE_SHARE: Final = 0.6
 """Weight of the edges beside the picture in following from frame to frame: keeps it from drifting."""
 NEAR_GAIN: Final = 1.04
 FAR_GAIN: Final = 1.12
+STATION_M: Final = 0.03
+"""A picture is kept for each such stretch of the rail: the legs before the plate change by a shoe's width in it."""
+GOOD_MATCH: Final = 0.8
+NEW_SHARE: Final = 0.05
+"""Of a picture that matches well, in the one kept for its stretch: follows the light."""
+WEIGHINGS: Final = 8
+"""At each stretch of the rail: standing still would only weigh the same background again."""
 FROZEN_AFTER: Final = 45
 """Weighings after which the absolute position is kept: a neutral must stay comparable with what follows."""
 FAR_AFTER: Final = 12
@@ -55,8 +64,8 @@ CERTAIN_MATCH: Final = 0.6
 SURE_M: Final = 0.003
 UNSURE_M: Final = 0.02
 """Standard errors of the position (same clips: 2.5 to 3 mm)."""
-SETTLED_FRAMES: Final = 8
-"""After so many frames the summed edge evidence may correct the absolute position."""
+SETTLED_AFTER: Final = 8
+"""After so many weighings the summed edge evidence may correct the absolute position."""
 GRID: Final = (14, 18)
 """Rows and columns of the picture pinned to the plate, border included."""
 REACH_M: Final = 0.10
@@ -94,32 +103,33 @@ class PlateTracker:
         self._inner = self._image_of(edges - HALF_GAP_M * outwards)
         self._outer = self._image_of(edges + HALF_GAP_M * outwards)
         self._picture: Singles | None = None
+        """As last seen."""
+        self._pictures: dict[int, Singles] = {}
+        """By station along the rail."""
         self._evidence = np.zeros(len(OFFSETS_M))
         self._edges_alone = np.zeros(len(OFFSETS_M))
         self._last_m: float | None = None
         self._speed_m = 0.0
-        self._frames = 0
         self._weighed = 0
+        self._weighings: dict[int, int] = {}
 
     def update(self, image_bgr: NDArray[np.uint8], feet_m: float | None = None) -> PlatePosition:
         """The carriage in this frame. ``feet_m``: where the lifter's feet place it, if seen; helps at the start."""
         gray = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY)
         smooth = cv2.GaussianBlur(gray, (0, 0), 1.0).astype(np.float32)
-        if self._last_m is None or self._picture is None:
-            start = self._find(smooth, feet_m)
-            self._picture, self._last_m = self._sample(smooth, np.array([start]))[0], start
-            match = 1.0
+        if self._last_m is None:
+            last_m, match = self._learn(smooth, self._find(smooth, feet_m)), 1.0
         else:
-            self._last_m, match = self._follow(smooth, self._last_m)
-        self._weigh_edges(smooth, self._last_m, feet_m)
-        self._frames += 1
+            last_m, match = self._follow(smooth, self._last_m)
+        self._last_m = last_m
+        self._weigh_edges(smooth, last_m, feet_m)
         corrected_m = self._anchor(smooth)
         sure = match > CERTAIN_MATCH and not self._ambiguous()
         return PlatePosition(self._last_m, SURE_M if sure else UNSURE_M, match, corrected_m)
 
     def _ambiguous(self) -> bool:
         """Whether two places explain the edges seen so far about equally well."""
-        if self._weighed < FAR_AFTER:
+        if self._weighed < SETTLED_AFTER:
             return False
         alone = self._edges_alone  # the feet are no witness here: hidden ones are guessed
         here = len(OFFSETS_M) // 2
@@ -210,30 +220,50 @@ class PlateTracker:
     def _follow(self, smooth: Singles, last_m: float) -> tuple[float, float]:
         trials = last_m + self._speed_m + np.arange(-REACH_M, REACH_M + 1e-9, 0.005)
         trials = np.clip(trials, HIGHEST_M - 0.12, LOWEST_M + 0.05)
-        assert self._picture is not None
         trials = np.asarray(trials, dtype=np.float64)
-        coarse = self._sample(smooth, trials) @ self._picture + EDGE_SHARE * self._edge_energy(smooth, trials)
-        fine = trials[int(np.argmax(coarse))] + np.arange(-0.006, 0.0061, 0.001)
-        pictures = self._sample(smooth, fine)
-        matches = pictures @ self._picture
-        scores = matches + EDGE_SHARE * self._edge_energy(smooth, fine)
+        fine = trials[int(np.argmax(self._compare(smooth, trials)[0]))] + np.arange(-0.006, 0.0061, 0.001)
+        scores, matches, pictures = self._compare(smooth, fine)
         at = int(np.argmax(scores))
-        position = float(fine[at])
+        position, match = float(fine[at]), float(matches[at])
         if 0 < at < len(fine) - 1:
             left, mid, right = scores[at - 1 : at + 2]
             bend = left - 2 * mid + right
             if bend < 0:
                 position += 0.001 * float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5))
-        match = float(matches[at])
-        if match > 0.8:
-            blend = self._picture * 0.98 + 0.02 * pictures[at]
-            self._picture = cast(Singles, blend / np.linalg.norm(blend))
+        self._picture = pictures[at]
+        station = _station(position)
+        known = self._pictures.get(station)
+        if known is None:
+            self._pictures[station] = pictures[at]
+        elif match > GOOD_MATCH:
+            blend = known + NEW_SHARE * (pictures[at] - known)
+            self._pictures[station] = cast(Singles, blend / np.linalg.norm(blend))
         self._speed_m = 0.7 * (position - last_m)
         return position, match
 
+    def _compare(self, smooth: Singles, trials_m: Floats) -> tuple[Floats, Singles, Singles]:
+        """Of each trial place: the score, how well the picture kept for it matches, and the picture there (n)."""
+        assert self._picture is not None
+        pictures = self._sample(smooth, trials_m)
+        last = pictures @ self._picture
+        matches = last.copy()
+        stations = np.array([_station(each) for each in trials_m])
+        for station in np.unique(stations):
+            kept = self._pictures.get(int(station))
+            if kept is not None:
+                here = stations == station
+                matches[here] = pictures[here] @ kept
+        return 0.5 * (last + matches) + EDGE_SHARE * self._edge_energy(smooth, trials_m), matches, pictures
+
+    def _learn(self, smooth: Singles, carriage_m: float) -> float:
+        """Begin with this place; returns it."""
+        self._picture = self._sample(smooth, np.array([carriage_m]))[0]
+        self._pictures = {_station(carriage_m): self._picture}
+        return carriage_m
+
     def _anchor(self, smooth: Singles) -> float:
         """Move to the absolute position that the edges ask for, and learn the picture anew there; returns how far."""
-        if not SETTLED_FRAMES <= self._weighed <= FROZEN_AFTER or self._last_m is None:
+        if not SETTLED_AFTER <= self._weighed <= FROZEN_AFTER or self._last_m is None:
             return 0.0
         here = len(OFFSETS_M) // 2
         near = self._evidence[here - NEAR : here + NEAR + 1]
@@ -243,15 +273,16 @@ class PlateTracker:
             best = farthest
         if self._evidence[best] < NEAR_GAIN * self._evidence[here]:
             return 0.0
-        self._last_m += float(OFFSETS_M[best])
-        self._picture = self._sample(smooth, np.array([self._last_m]))[0]
+        self._last_m = self._learn(smooth, self._last_m + float(OFFSETS_M[best]))
         self._evidence = _shifted(self._evidence, best - here)
         self._edges_alone = _shifted(self._edges_alone, best - here)
         return float(OFFSETS_M[best])
 
     def _weigh_edges(self, smooth: Singles, carriage_m: float, feet_m: float | None) -> None:
-        if self._weighed > FROZEN_AFTER or (self._frames > SETTLED_FRAMES and self._frames % 2):
+        station = _station(carriage_m)
+        if self._weighed > FROZEN_AFTER or self._weighings.get(station, 0) >= WEIGHINGS:
             return
+        self._weighings[station] = self._weighings.get(station, 0) + 1
         trials = np.asarray(carriage_m + OFFSETS_M, dtype=np.float64)
         possible = (trials >= HIGHEST_M) & (trials <= LOWEST_M)
         energy = np.zeros(len(trials))
@@ -261,6 +292,10 @@ class PlateTracker:
             energy = energy * (0.4 + 0.6 * np.exp(-0.5 * ((trials - feet_m) / (2 * FEET_SD_M)) ** 2))
         self._evidence = self._evidence + energy
         self._weighed += 1
+
+
+def _station(carriage_m: float) -> int:
+    return round(carriage_m / STATION_M)
 
 
 def _shifted(evidence: Floats, steps: int) -> Floats:
