@@ -47,6 +47,8 @@ NEAR_GAIN: Final = 1.04
 FAR_GAIN: Final = 1.12
 STATION_M: Final = 0.03
 """A picture is kept for each such stretch of the rail: the legs before the plate change by a shoe's width in it."""
+LAST_SHARE: Final = 0.3
+"""Of the last frame's picture in comparing, where one is kept: it alone would drift."""
 GOOD_MATCH: Final = 0.8
 NEW_SHARE: Final = 0.05
 """Of a picture that matches well, in the one kept for its stretch: follows the light."""
@@ -253,7 +255,8 @@ class PlateTracker:
             if kept is not None:
                 here = stations == station
                 matches[here] = pictures[here] @ kept
-        return 0.5 * (last + matches) + EDGE_SHARE * self._edge_energy(smooth, trials_m), matches, pictures
+        scores = LAST_SHARE * last + (1.0 - LAST_SHARE) * matches + EDGE_SHARE * self._edge_energy(smooth, trials_m)
+        return scores, matches, pictures
 
     def _learn(self, smooth: Singles, carriage_m: float) -> float:
         """Begin with this place; returns it."""

@@ -145,7 +145,7 @@ def _judged(
         out["heel"] = _heel(differences.get("near_ankle_lift"), out["slide"])
         guest = state.guest
     else:
-        guest, passed = state.guest.compare(sample.carriage_m, readings(sample.cues, bent))
+        guest, passed = state.guest.compare(sample.carriage_m, readings(sample.cues, bent), bent)
         # A guest whose first rep was the worse one looks arched afterwards: not told.
         out |= {name: max(value, GUEST_FLOOR_DEG) for name, value in passed.items()}
         out["slide"] = sample.hip_slide_m
