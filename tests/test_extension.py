@@ -102,11 +102,9 @@ def test_after_a_long_standstill_the_top_is_learned_anew() -> None:
     assert lifter.bounds(-0.009) == (RESTING_LEAST_DEG, 180.0)
 
 
-def test_a_corrected_plate_takes_what_was_learned_along() -> None:
-    lifter = rested()
-    lifter.seen.shift(0.01)
-    assert lifter.bounds(0.01) == (RESTING_LEAST_DEG, 180.0)
-    assert lifter.bounds(0.0) == UNKNOWN
+def test_who_is_first_seen_on_the_way_does_not_rest_there() -> None:
+    lifter = Lifter()
+    assert not lifter.seen.follow(100.0, 0.07, can_rest=True)
 
 
 def test_a_set_that_begins_at_the_bottom_has_no_resting_top_yet() -> None:

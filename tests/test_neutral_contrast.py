@@ -67,6 +67,12 @@ def test_rounding_and_arching_stand_out_with_their_signs() -> None:
     assert lumbar_of(profile, 0.9, offset=1.0, rounding=-10.0) < clean - 5.0
 
 
+def test_deeper_than_the_neutral_no_arching_is_told_but_rounding_is() -> None:
+    profile = learn_neutral(enrolment())
+    assert lumbar_of(profile, 1.2, offset=1.0, rounding=-10.0) > -6.0
+    assert lumbar_of(profile, 1.2, offset=1.0, rounding=15.0) > 9.0
+
+
 def test_valgus_is_told_on_its_own_side_only() -> None:
     profile = learn_neutral(enrolment())
     state = PostureState()

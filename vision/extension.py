@@ -18,9 +18,9 @@ RISEN_ERROR_DEG: Final = 2.5
 RESTED_FRAMES: Final = 25
 """Standstills that make the resting top. Only the first: who locks the knees later stands higher."""
 SURE_FRAMES: Final = 5
-RISE_M: Final = (0.0045, 0.016)
-"""Tops of one set lie within 3 mm of each other; legs that rest bent by 15 degrees have 7 mm left, by 20 degrees 13
-(rendered lifters). A rise beyond is a plate that was lost."""
+RISE_M: Final = (0.005, 0.016)
+"""Tops of one set lie within 3 mm of each other, seldom 4.6; legs that rest bent by 15 degrees have 7 mm left, by 20
+degrees 13 (rendered lifters). A rise beyond is a plate that was lost."""
 AT_TOP_M: Final = 0.003
 STRAIGHT_DEG: Final = 1.5
 """Of who has risen (ours)."""
@@ -31,7 +31,8 @@ PAUSE_S: Final = 4.0
 
 
 class Extension:
-    """Feed every frame in order; positions along the rail, + = lowered.
+    """Feed every frame in order; positions along the rail, + = lowered. Begin another where their zero has moved:
+    millimetres tell here, and what was followed at a wrong place is not to scale.
 
     Its resting top is of this sitting. ``vision.fit.ShapeFit`` keeps one of its own while the person stays: bone
     lengths outlive a change of seat (one for both made knees seen from the front worse by 0.4 degrees).
@@ -43,7 +44,7 @@ class Extension:
         self._straight_m: float | None = None
         self._recent_m: deque[float] = deque(maxlen=3)
         self._still_since_s: float | None = None
-        self._last_m, self._last_s, self._highest_m = 0.0, -math.inf, math.inf
+        self._last_m, self._last_s, self._highest_m = math.inf, 0.0, math.inf
 
     def follow(self, t_s: float, carriage_m: float, can_rest: bool) -> bool:
         """Whether the lifter rests at the top: still, near the highest place. ``can_rest``: no knee looks bent."""
@@ -73,12 +74,6 @@ class Extension:
         self._last_m, self._last_s = carriage_m, t_s
         self._highest_m = min(self._highest_m, carriage_m)
         return still and carriage_m - self._highest_m < NEAR_TOP_M
-
-    def shift(self, by_m: float) -> None:
-        """Every position so far was off by this much."""
-        self._top_m = None if self._top_m is None else self._top_m + by_m
-        self._straight_m = None if self._straight_m is None else self._straight_m + by_m
-        self._recent_m.clear()
 
     def bounds_deg(self, carriage_m: float, leg_m: float) -> tuple[float, float] | None:
         """Least and most flexion of the knees with the plate there; ``leg_m``: length of thigh and shank.

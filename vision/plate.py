@@ -40,6 +40,8 @@ OFFSETS_M: Final = np.arange(-100, 101) * EDGE_STEP_M
 """Trial corrections of the absolute position."""
 NEAR: Final = 20
 """Corrections by so many steps are believed at once; farther ones must win clearly, over a while."""
+LEAST_STEPS: Final = 2
+"""A smaller correction is within the error, and costs the pictures learned so far."""
 FEET_SD_M: Final = 0.08
 EDGE_SHARE: Final = 0.6
 """Weight of the edges beside the picture in following from frame to frame: keeps it from drifting."""
@@ -274,7 +276,7 @@ class PlateTracker:
         farthest = int(np.argmax(self._evidence))
         if self._weighed >= FAR_AFTER and self._evidence[farthest] > FAR_GAIN * near.max():
             best = farthest
-        if self._evidence[best] < NEAR_GAIN * self._evidence[here]:
+        if abs(best - here) < LEAST_STEPS or self._evidence[best] < NEAR_GAIN * self._evidence[here]:
             return 0.0
         self._last_m = self._learn(smooth, self._last_m + float(OFFSETS_M[best]))
         self._evidence = _shifted(self._evidence, best - here)

@@ -147,7 +147,7 @@ class PostureEstimator:
             self._start_anew()  # the shape was learned at carriage positions that were wrong
         elif corrected_m:
             self._shape.shift(corrected_m)
-            self._extension.shift(corrected_m)
+            self._extension = Extension()
         seen = [c for c in fresh if c.px is not None]
         if not seen or carriage_m is None:
             if t_s - self._last_person_s > FORGET_AFTER_S:

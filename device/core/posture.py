@@ -33,7 +33,10 @@ CURVE_DEGREES = {"lumbar_outline": 5}
 """Of the neutral's curves where a cubic will not do; the outline bends sharply where thigh meets belly."""
 STANDARD_ERRORS = {"valgus_left": 1.5, "valgus_right": 1.5, "lumbar": 3.0}
 """Of the readings on the given clips (deg); a neutral that scatters about its curve adds to them."""
-GUEST_FLOOR_DEG = -4.0
+FLOOR_DEG = -4.0
+"""The least reading that is told of a guest, and of a member deeper than their neutral: no arching."""
+DEEPER = 0.05
+"""Share of the neutral's travel; farther down its curve is a guess, and its tangent rises more than backs do."""
 FRONT_LEAST_FLEXION_DEG = 9.0
 ANKLE_TO_BALL_M = 0.13
 """Assumed."""
@@ -141,13 +144,16 @@ def _judged(
     if neutral is not None:
         differences = contrast(sample, neutral)
         out |= readings(differences, bent)
+        beyond_m = sample.carriage_m - neutral.bottom_m
+        if "lumbar" in out and beyond_m > DEEPER * (neutral.bottom_m - neutral.top_m):
+            out["lumbar"] = max(out["lumbar"] or 0.0, FLOOR_DEG)
         out["slide"] = differences.get("near_hip_forward")
         out["heel"] = _heel(differences.get("near_ankle_lift"), out["slide"])
         guest = state.guest
     else:
         guest, passed = state.guest.compare(sample.carriage_m, readings(sample.cues, bent), bent)
         # A guest whose first rep was the worse one looks arched afterwards: not told.
-        out |= {name: max(value, GUEST_FLOOR_DEG) for name, value in passed.items()}
+        out |= {name: max(value, FLOOR_DEG) for name, value in passed.items()}
         out["slide"] = sample.hip_slide_m
     for name in READINGS:
         value = out.get(name)
