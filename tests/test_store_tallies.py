@@ -25,6 +25,7 @@ from device.store.tallies import LOAD_BAND_KG, UNKNOWN
 from device.store.writer import StoreWriter
 
 Change = Callable[[StoreWriter], None]
+AT = "2026-11-24T09:00:00.000Z"
 WEEK_S = 7 * 86400
 # of which some share a week, a seat and a band of load
 MOMENTS = st.sampled_from([later(SET.started_utc, days * 86400 + 1) for days in (-30, -1, 0, 1, 6, 40)])
@@ -64,6 +65,12 @@ def save_alert(record: AlertRecord) -> Change:
     return lambda store: store.save_alert(record)
 
 
+def review(alert_id: str, verdict: str) -> Change:
+    """As staff do; refused where there is no such alert."""
+    command = Command("review", verdict, target=alert_id, who="staff")
+    return lambda store: store.change(command, SET.started_utc, lambda _error: None)
+
+
 def delete_member(tag: str) -> Change:
     return lambda store: store.change(Command("delete_member", tag), SET.started_utc, lambda _error: None)
 
@@ -84,6 +91,7 @@ CHANGES = st.one_of(
     st.builds(save_set, SETS),
     st.builds(save_rep, SETS, st.integers(1, 3), VERDICTS),
     st.builds(save_alert, ALERTS),
+    st.builds(review, st.sampled_from(["1", "2", "3", "4"]), st.sampled_from(["right", "wrong", "unsure"])),
     st.builds(delete_member, st.sampled_from(["4711", "4712"])),
     st.builds(retain, st.sampled_from([20, 31, 50])),
 )
@@ -107,8 +115,11 @@ def counted(path: Path) -> dict[str, dict[tuple[object, ...], list[int]]]:
             "SELECT id, started_utc, goal, seat_notch, load_kg, enrolment, good, faulty, uncertain FROM sets"
         ).fetchall()
         alerts = connection.execute("SELECT set_id, kind, started_utc FROM alerts").fetchall()
+        judged = connection.execute(
+            "SELECT started_utc, kind, verdict FROM reviews JOIN alerts ON alerts.id = alert_id"
+        ).fetchall()
     found: dict[str, dict[tuple[object, ...], list[int]]] = {
-        name: {} for name in ("set_faults", "weekly_sets", "weekly_set_faults", "weekly_alerts")
+        name: {} for name in ("set_faults", "weekly_sets", "weekly_set_faults", "weekly_alerts", "weekly_reviews")
     }
 
     def add(name: str, key: tuple[object, ...], *counts: int) -> None:
@@ -128,6 +139,8 @@ def counted(path: Path) -> dict[str, dict[tuple[object, ...], list[int]]]:
                 add("weekly_set_faults", (*key, kind), 1)
     for _, kind, started_utc in alerts:
         add("weekly_alerts", (monday(started_utc), kind), 1)
+    for started_utc, kind, verdict in judged:
+        add("weekly_reviews", (monday(started_utc), kind, verdict), 1)
     return found
 
 
@@ -137,6 +150,7 @@ def kept(path: Path) -> dict[str, dict[tuple[object, ...], list[int]]]:
         "set_faults": (7, "set_id, kind, started_utc, goal, seat_notch, load_kg, enrolment, alerts"),
         "weekly_sets": (4, "split, monday, goal, key, sets, good, faulty, uncertain"),
         "weekly_set_faults": (5, "split, monday, goal, key, kind, alerts"),
+        "weekly_reviews": (3, "monday, kind, verdict, alerts"),
         "weekly_alerts": (2, "monday, kind, alerts"),
     }
     with closing(sqlite3.connect(path)) as connection:
@@ -174,7 +188,9 @@ def test_an_upgrade_counts_what_was_stored_before(tmp_path: Path) -> None:
     ]
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executemany(f"INSERT INTO sets VALUES ({', '.join('?' * 13)})", sets)
+        reviews = [("a-0", "right", AT, "staff"), ("a-1", "wrong", AT, "staff"), ("None-2", "right", AT, "staff")]
         connection.executemany(f"INSERT INTO alerts VALUES ({', '.join('?' * 10)})", alerts)
+        connection.executemany("INSERT INTO reviews VALUES (?, ?, ?, ?)", reviews)
     assert prepare_database(tmp_path) == path
     assert kept(path) == counted(path)
     assert kept(path)["weekly_alerts"] == {("2026-11-23", "knee_valgus"): [8], ("2026-11-23", "overload"): [4]}

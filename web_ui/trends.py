@@ -9,7 +9,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Table, and_, cast, func, literal_column, select
 
 from device.store.schema import ALERTS, REPLAYS, REVIEWS, SETS, utc_text
-from device.store.tallies import LOAD_BAND_KG, SET_FAULTS, UNKNOWN, WEEKLY_ALERTS, WEEKLY_SET_FAULTS, WEEKLY_SETS
+from device.store.tallies import (
+    LOAD_BAND_KG,
+    SET_FAULTS,
+    UNKNOWN,
+    WEEKLY_ALERTS,
+    WEEKLY_REVIEWS,
+    WEEKLY_SET_FAULTS,
+    WEEKLY_SETS,
+)
 from web_ui.history import History
 
 BY = ("week", "seat", "goal", "load")
@@ -121,14 +129,13 @@ def precision(history: History, now: datetime, weeks: int = USUAL_WEEKS) -> dict
 
     ``precision`` is right / (right + wrong); null without either.
     """
-    day = func.substr(ALERTS.c.started_utc, 1, 10).label("day")
-    columns = (day, ALERTS.c.kind, REVIEWS.c.verdict)
-    query = select(*columns, func.count()).select_from(REVIEWS).join(ALERTS, ALERTS.c.id == REVIEWS.c.alert_id)
-    query = query.where(ALERTS.c.started_utc >= since_of(now, weeks)).group_by(*columns)
+    table = WEEKLY_REVIEWS
+    query = select(table.c.monday, table.c.kind, table.c.verdict, table.c.alerts)
+    query = query.where(table.c.monday >= monday_of(now, weeks))
     found: dict[str, dict[str, dict[str, Any]]] = {"kind": {}, "week": {}}
     with history.reading() as connection:
-        for day_text, kind, verdict, count in connection.execute(query):
-            for by, key in (("week", monday_of(datetime.fromisoformat(day_text), 1)), ("kind", kind)):
+        for monday, kind, verdict, count in connection.execute(query):
+            for by, key in (("week", monday), ("kind", kind)):
                 found[by].setdefault(key, {"key": key, **dict.fromkeys(VERDICTS, 0)})[verdict] += count
     for row in (*found["kind"].values(), *found["week"].values()):
         judged = row["right"] + row["wrong"]

@@ -1,8 +1,8 @@
 """Sets and alerts counted by week, so that two years of trends are read from a few thousand rows.
 
-Triggers (migration 0003) keep them in the transaction that changes a set or an alert, whoever changes it and why:
-a tally is never older than its rows. They start with ``AFTER`` on ``sets``, ``alerts`` and ``set_faults``; a later
-migration that copies one of these tables (Alembic's batch mode does) has to make its triggers again.
+Triggers (migration 0003) keep them in the transaction that changes a set, an alert or a review, whoever changes it and
+why: a tally is never older than its rows. A later migration that copies one of those tables, or ``set_faults``
+(Alembic's batch mode does), has to make its triggers again.
 """
 
 from __future__ import annotations
@@ -82,6 +82,17 @@ WEEKLY_ALERTS: Final = Table(
     "weekly_alerts", METADATA, _key("monday", 10), _key("kind", 24), _count("alerts"), sqlite_with_rowid=False
 )
 """Every alert, with a stored set or without, by its own week."""
+
+WEEKLY_REVIEWS: Final = Table(
+    "weekly_reviews",
+    METADATA,
+    _key("monday", 10),
+    _key("kind", 24),
+    _key("verdict", 6),
+    _count("alerts"),
+    sqlite_with_rowid=False,
+)
+"""The alerts that were judged, by the alert's own week."""
 
 ALL_TABLES: Final = METADATA
 """The schema's tables and these."""

@@ -67,6 +67,15 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("monday", "kind", name=op.f("pk_weekly_alerts")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "weekly_reviews",
+        _text("monday", 10),
+        _text("kind", 24),
+        _text("verdict", 6),
+        _number("alerts"),
+        sa.PrimaryKeyConstraint("monday", "kind", "verdict", name=op.f("pk_weekly_reviews")),
+        sqlite_with_rowid=False,
+    )
 
 
 def _text(name: str, length: int) -> sa.Column[str]:
@@ -102,6 +111,9 @@ def _each(sql: str) -> str:
 
 _FILL = (
     "INSERT INTO weekly_alerts SELECT MONDAY(alerts), kind, count(*) FROM alerts GROUP BY 1, 2;",
+    """INSERT INTO weekly_reviews
+       SELECT MONDAY(alerts), kind, verdict, count(*) FROM reviews JOIN alerts ON alerts.id = alert_id
+       GROUP BY 1, 2, 3;""",
     """INSERT INTO set_faults
        SELECT sets.id, kind, count(*), sets.started_utc, goal, seat_notch, load_kg, enrolment
        FROM alerts JOIN sets ON sets.id = alerts.set_id GROUP BY sets.id, kind;""",
@@ -151,6 +163,17 @@ _ALERT_OFF = """
     UPDATE set_faults SET alerts = alerts - 1 WHERE set_id = OLD.set_id AND kind = OLD.kind;
     DELETE FROM set_faults WHERE alerts = 0 AND set_id = OLD.set_id AND kind = OLD.kind;"""
 
+_REVIEW_ON = """
+    INSERT INTO weekly_reviews
+    SELECT MONDAY(alerts), kind, NEW.verdict, 1 FROM alerts WHERE id = NEW.alert_id
+    ON CONFLICT (monday, kind, verdict) DO UPDATE SET alerts = alerts + 1;"""
+_REVIEW_OFF = """
+    UPDATE weekly_reviews SET alerts = alerts - 1
+    WHERE (monday, kind) = (SELECT MONDAY(alerts), kind FROM alerts WHERE id = OLD.alert_id) AND verdict = OLD.verdict;
+    DELETE FROM weekly_reviews
+    WHERE alerts = 0 AND verdict = OLD.verdict
+        AND (monday, kind) = (SELECT MONDAY(alerts), kind FROM alerts WHERE id = OLD.alert_id);"""
+
 _TRIGGERS = (
     # alerts of the set's first rep are there before it
     f"""CREATE TRIGGER sets_inserted AFTER INSERT ON sets FOR EACH ROW BEGIN {_SET_ON}
@@ -177,5 +200,21 @@ _TRIGGERS = (
     f"""CREATE TRIGGER alerts_updated AFTER UPDATE ON alerts FOR EACH ROW
     WHEN (OLD.set_id, OLD.kind, OLD.started_utc) IS NOT (NEW.set_id, NEW.kind, NEW.started_utc)
     BEGIN {_ALERT_OFF} {_ALERT_ON} END""",
+    f"CREATE TRIGGER reviews_inserted AFTER INSERT ON reviews FOR EACH ROW BEGIN {_REVIEW_ON} END",
+    f"""CREATE TRIGGER reviews_updated AFTER UPDATE ON reviews FOR EACH ROW WHEN OLD.verdict != NEW.verdict
+    BEGIN {_REVIEW_OFF} {_REVIEW_ON} END""",
+    f"CREATE TRIGGER reviews_deleted AFTER DELETE ON reviews FOR EACH ROW BEGIN {_REVIEW_OFF} END",
+    # while its alert still says which week and kind it was of
+    """CREATE TRIGGER alerts_deleting BEFORE DELETE ON alerts FOR EACH ROW BEGIN
+    DELETE FROM reviews WHERE alert_id = OLD.id; END""",
+    """CREATE TRIGGER alerts_judged_updating BEFORE UPDATE ON alerts FOR EACH ROW
+    WHEN (OLD.kind, OLD.started_utc) IS NOT (NEW.kind, NEW.started_utc) BEGIN
+    UPDATE weekly_reviews SET alerts = alerts - 1
+    WHERE monday = MONDAY(OLD) AND kind = OLD.kind
+        AND verdict = (SELECT verdict FROM reviews WHERE alert_id = OLD.id);
+    DELETE FROM weekly_reviews WHERE alerts = 0 AND monday = MONDAY(OLD) AND kind = OLD.kind;
+    INSERT INTO weekly_reviews
+    SELECT MONDAY(NEW), NEW.kind, verdict, 1 FROM reviews WHERE alert_id = NEW.id
+    ON CONFLICT (monday, kind, verdict) DO UPDATE SET alerts = alerts + 1; END""",
     f"CREATE TRIGGER alerts_deleted AFTER DELETE ON alerts FOR EACH ROW BEGIN {_ALERT_OFF} END",
 )
