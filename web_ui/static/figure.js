@@ -82,6 +82,14 @@ class View {
     }
   }
 
+  // two pictures beside each other are of one scale
+  shareFrame(other) {
+    if (!this.box || !other.box) return;
+    const corners = [this.box, other.box].flatMap(([left, top, right, bottom]) => [[left, top], [right, bottom]]);
+    this.fit(corners, 0);
+    other.fit(corners, 0);
+  }
+
   // the frame only grows while somebody trains, so that the picture stands still
   fit(points, margin) {
     const known = points.filter(Boolean);
