@@ -278,7 +278,7 @@ HEADLINES = {
     "feet": "Feet higher for glutes",
     "confirmed": "Knees in line",
     "rest": "Next set: try seat 5",
-    "form_check_off": "The camera program is restarting",
+    "form_check_off": "No news from the camera",
     "load_unknown": "Back and knees look good",
     "warm_up": "Back and knees look good",
     "balanced_seat_unknown": "Back and knees look good",
