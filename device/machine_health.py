@@ -53,6 +53,7 @@ _THROTTLED: Final = {
     3: ("the temperature limit is reached", "cool it: fan, free vents"),
 }
 _CAMERA: Final = {
+    "starting": ("is starting", "wait some seconds"),
     "lost": (
         "gives no picture",
         "check its cable (a ribbon cable with the power off), then restart legpress",
@@ -132,7 +133,7 @@ def form_check(views: Iterable[str], waiting: bool = False) -> Iterator[Finding]
 def form_check_now(state: LiveState | None) -> Iterator[Finding]:
     """As ``form_check``, of the cameras that are in use now; nothing where the device does not report."""
     if state is not None:
-        views = [item.view for item in state.cameras if item.condition not in ("lost", "uncalibrated")]
+        views = [item.view for item in state.cameras if item.condition not in ("starting", "lost", "uncalibrated")]
         yield from form_check(views, any(item.condition == "uncalibrated" for item in state.cameras))
 
 
@@ -156,9 +157,9 @@ def _camera(camera: CameraStatus) -> Finding:
     )
     if camera.condition in _CAMERA:
         what, advice = _CAMERA[camera.condition]
-        told = what if camera.condition == "lost" else f"{what}; {figures}"
-        # a new machine is as it should be before its calibration
-        health: Health = "degraded" if camera.condition == "uncalibrated" else "failed"
+        told = what if camera.condition in ("starting", "lost") else f"{what}; {figures}"
+        # a machine is as it should be in its first seconds, and a new one before its calibration
+        health: Health = "degraded" if camera.condition in ("starting", "uncalibrated") else "failed"
         return Finding(part, health, told, advice.format(name=camera.name))
     if camera.frames_per_s < NEEDED_HZ:
         return Finding(part, "failed", figures, "choose model = 'lite', or only one camera; see the temperature")

@@ -85,7 +85,7 @@ class Sided:
         return self.left if self.right is None else (self.left + self.right) / 2.0
 
 
-CameraCondition = Literal["ok", "lost", "dark", "blurred", "moved", "nobody", "uncalibrated"]
+CameraCondition = Literal["ok", "starting", "lost", "dark", "blurred", "moved", "nobody", "uncalibrated"]
 
 
 @dataclass(frozen=True, slots=True)

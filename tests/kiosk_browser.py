@@ -68,6 +68,13 @@ const number = document.getElementById("reps"), band = document.getElementById("
 if (band.offsetParent && right(number) > left(band)) found.push("the number runs into the depth");
 const load = document.querySelector(".load");
 if (band.offsetParent && load.offsetParent && right(load) > left(band)) found.push("the load runs into the depth");
+for (const text of document.querySelectorAll(".goal b, .goal small")) {
+  const range = document.createRange();
+  range.selectNodeContents(text);
+  const box = range.getBoundingClientRect(), around = text.closest("button").getBoundingClientRect();
+  const room = Math.min(box.left - around.left, around.right - box.right);
+  if (room < around.width * .05) found.push(`touches its button's edge: ${name(text)}`);
+}
 for (const text of document.querySelectorAll(words)) {
   const range = document.createRange();
   range.selectNodeContents(text);

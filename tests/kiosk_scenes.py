@@ -149,6 +149,22 @@ SCENES: dict[str, LiveState] = {
     "idle_camera_lost": replace(
         IDLE, conditions=(Condition("camera_lost", "camera side gives no pictures; check its cable", 80.0),)
     ),
+    "camera_starting": replace(
+        IDLE, conditions=(), cameras=(replace(SIDE_CAMERA, condition="starting", frames_per_s=0.0),), pose_age_s=None
+    ),
+    "vision_starting": replace(
+        IDLE, conditions=(Condition("vision_lost", "No news from the cameras", 91.0),), cameras=(), pose_age_s=None
+    ),
+    "seated_camera_starting": replace(
+        SEATED,
+        form_check=False,
+        checks=(),
+        cameras=(replace(SIDE_CAMERA, condition="starting", frames_per_s=0.0),),
+        figure={},
+        foot_placement=Sided(),
+        lumbar_flexion_deg=None,
+        light="amber",
+    ),
     "camera_preview": replace(
         IDLE,
         conditions=(
@@ -242,6 +258,9 @@ SCENES: dict[str, LiveState] = {
 
 HEADLINES = {
     "idle": "Choose your goal",
+    "camera_starting": "The camera is starting",
+    "vision_starting": "The camera is starting",
+    "seated_camera_starting": "The camera is starting",
     "camera_preview": "Choose your goal",
     "first_start": "The camera is not set up yet",
     "idle_member": "Choose your goal",
@@ -259,7 +278,7 @@ HEADLINES = {
     "feet": "Feet higher for glutes",
     "confirmed": "Knees in line",
     "rest": "Next set: try seat 5",
-    "form_check_off": "The camera program is restarting",
+    "form_check_off": "No news from the camera",
     "load_unknown": "Back and knees look good",
     "warm_up": "Back and knees look good",
     "balanced_seat_unknown": "Back and knees look good",
@@ -267,6 +286,9 @@ HEADLINES = {
 }
 MOODS = {
     "idle": "calm",
+    "camera_starting": "wait",
+    "vision_starting": "wait",
+    "seated_camera_starting": "off",
     "camera_preview": "calm",
     "first_start": "off",
     "idle_member": "calm",

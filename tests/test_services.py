@@ -252,8 +252,18 @@ def test_a_camera_without_a_new_frame_for_a_second_is_lost() -> None:
     assert (lost.condition, lost.frames_per_s) == ("lost", 0.0)
 
 
-def test_a_camera_that_never_gave_a_frame_is_lost() -> None:
-    assert CameraHealth("side", "side", calibrated=True).status(5.0, 0, None).condition == "lost"
+def test_a_camera_is_starting_until_its_first_frame_and_lost_when_that_never_comes() -> None:
+    health = CameraHealth("side", "side", calibrated=True)
+    assert health.status(5.0, 0, None).condition == "starting"
+    assert health.status(10.9, 0, None).condition == "starting"
+    assert health.status(11.1, 0, None).condition == "lost"
+    health.saw(seen(12.0), 12.0)
+    assert health.status(12.1, 0, None).condition == "ok"
+    assert health.status(14.0, 0, None).condition == "lost"
+
+
+def test_a_camera_that_cannot_be_opened_is_lost_at_once() -> None:
+    assert CameraHealth("side", "side", calibrated=True).status(5.0, 0, None, failed=True).condition == "lost"
 
 
 def test_a_covered_lens_is_dark_and_an_uncalibrated_camera_says_so() -> None:

@@ -16,7 +16,8 @@ from sqlalchemy import create_engine
 
 from device.store import migrate
 from device.store.prepare import StoreError, database_path, prepare_database, revision_of
-from device.store.schema import HEAD_REVISION, METADATA
+from device.store.schema import HEAD_REVISION
+from device.store.tallies import ALL_TABLES
 
 
 def url_of(path: Path) -> str:
@@ -29,7 +30,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_schema(tmp_path: Path) ->
     engine = create_engine(url_of(path))
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        assert compare_metadata(context, METADATA) == []
+        assert compare_metadata(context, ALL_TABLES) == []
     engine.dispose()
 
 
@@ -37,13 +38,13 @@ def test_foreign_keys_and_indexes_are_those_of_the_schema(tmp_path: Path) -> Non
     migrated, created = tmp_path / "migrated.sqlite3", tmp_path / "created.sqlite3"
     migrate.upgrade(url_of(migrated))
     engine = create_engine(url_of(created))
-    METADATA.create_all(engine)
+    ALL_TABLES.create_all(engine)
     engine.dispose()
 
     def shape(path: Path) -> dict[str, object]:
         with closing(sqlite3.connect(path)) as connection:
             found: dict[str, object] = {}
-            for name in METADATA.tables:
+            for name in ALL_TABLES.tables:
                 found[name] = (
                     connection.execute(f"PRAGMA foreign_key_list({name})").fetchall(),
                     sorted(row[1:] for row in connection.execute(f"PRAGMA index_list({name})")),
@@ -74,7 +75,7 @@ def test_an_upgrade_from_the_first_revision_keeps_every_row(tmp_path: Path) -> N
     migrate.upgrade(url_of(path))
     with closing(sqlite3.connect(path)) as connection:
         for table, row in rows.items():
-            key = next(iter(METADATA.tables[table].primary_key.columns)).name
+            key = next(iter(ALL_TABLES.tables[table].primary_key.columns)).name
             kept = connection.execute(f"SELECT * FROM {table} WHERE {key} = ?", row[:1]).fetchone()
             assert kept[: len(row)] == row
 

@@ -65,11 +65,11 @@ def test_staff_scrub_through_an_alert_beside_a_good_rep(pages: Pages) -> None:
     marked = "[...document.querySelectorAll('#above .marked')].map((e) => e.classList[0])"
     assert pages.script(f"return {marked}") == ["part-leg_left"]
     assert pages.text("good-link") == "rep 1 of the same set"
-    before = pages.script("return document.querySelector('#good-side .part-leg_left path').getAttribute('d')")
+    before = pages.script("return document.querySelector('#good-side .part-leg_left .limb').getAttribute('d')")
     pages.script("const m = document.getElementById('moment'); m.value = 0; m.dispatchEvent(new Event('input'))")
     assert pages.text("moment-text") == "-5.0 s"
     assert pages.script(f"return {marked}") == []
-    after = pages.script("return document.querySelector('#good-side .part-leg_left path').getAttribute('d')")
+    after = pages.script("return document.querySelector('#good-side .part-leg_left .limb').getAttribute('d')")
     assert before != after
 
 

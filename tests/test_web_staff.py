@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -105,6 +105,32 @@ def test_a_trend_counts_every_rep_once_and_as_the_csv_does(machine: WebMachine, 
     assert sum(row["alerts"] for row in trend["faults"]) == 30
     rows = list(csv.DictReader(io.StringIO(staff.get(f"/staff/trends.csv?by={by}").text)))
     assert [int(row["reps"]) for row in rows] == [row["reps"] for row in trend["reps"]]
+
+
+@pytest.mark.parametrize("by", ["week", "seat", "goal", "load"])
+@pytest.mark.parametrize("filtered", ["", "&goal=quads", "&member=4711", "&member=04A21F&goal=balanced"])
+def test_a_trend_is_what_its_sets_add_up_to(machine: WebMachine, by: str, filtered: str) -> None:
+    staff = machine.staff()
+    reps: dict[object, list[int]] = {}
+    faults: dict[tuple[object, str], int] = {}
+    for each in staff.get(f"/api/v1/sets?limit=200{filtered}").json["items"]:
+        day = datetime.fromisoformat(each["started_utc"])
+        key = {
+            "week": (day - timedelta(days=day.weekday())).date().isoformat(),
+            "seat": each["seat_notch"],
+            "goal": each["goal"],
+            "load": int(each["load_kg"] // 20) * 20,
+        }[by]
+        verdicts = [each["verdicts"].get(verdict, 0) for verdict in ("good", "fault", "uncertain")]
+        reps[key] = [a + b for a, b in zip(reps.get(key, [0] * 4), [1, *verdicts], strict=True)]
+        for kind, count in each["faults"].items():
+            faults[key, kind] = faults.get((key, kind), 0) + count
+    assert len(reps) > 0
+    trend = staff.get(f"/api/v1/trends?by={by}{filtered}").json
+    told = {row["key"]: [row["sets"], row["good"], row["fault"], row["uncertain"]] for row in trend["reps"]}
+    assert told == reps
+    assert {(row["key"], row["kind"]): row["alerts"] for row in trend["faults"]} == faults
+    assert [row["key"] for row in trend["reps"]] == sorted(told)
 
 
 def test_a_trend_by_week_begins_on_mondays_and_can_be_of_one_member(machine: WebMachine) -> None:

@@ -8,6 +8,8 @@ from vision.view_check import ViewCheck, is_dark
 
 LOST_AFTER_S = 1.0
 """A camera without a new frame for this long is lost."""
+STARTS_WITHIN_S = 6.0
+"""So long it may take to its first frame before it is lost (ours; a USB camera takes 3 s on a busy machine)."""
 _RATE_WEIGHT = 0.1
 
 
@@ -17,6 +19,7 @@ class CameraHealth:
     def __init__(self, name: str, view: View, calibrated: bool, check: ViewCheck | None = None) -> None:
         self.name, self.view, self.calibrated = name, view, calibrated
         self.check = check or ViewCheck(None)
+        self._asked_s: float | None = None
         self._last_frame_s: float | None = None
         self._frames_per_s = 0.0
         self._dark = False
@@ -37,6 +40,8 @@ class CameraHealth:
     def status(self, now_s: float, dropped: int, fitted: CameraStatus | None, failed: bool = False) -> CameraStatus:
         """`fitted` is what the fit said of this camera at its newest frame (nobody there, moved); `failed`: the source
         gives no pictures."""
+        self._asked_s = now_s if self._asked_s is None else self._asked_s
+        starting = self._last_frame_s is None and not failed and now_s - self._asked_s < STARTS_WITHIN_S
         age_s = now_s - self._last_frame_s if self._last_frame_s is not None else float("1e6")
         lost = failed or age_s > LOST_AFTER_S
         condition = fitted.condition if fitted is not None else "ok"
@@ -47,6 +52,6 @@ class CameraHealth:
         if self._dark or self.check.condition == "dark":
             condition = "dark"
         if lost:
-            condition = "lost"
+            condition = "starting" if starting else "lost"
         rate = 0.0 if lost else round(self._frames_per_s, 1)
         return CameraStatus(self.name, self.view, condition, rate, dropped, round(age_s, 3))

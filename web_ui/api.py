@@ -212,7 +212,7 @@ def trends() -> Response:
 def precision_of_alerts() -> Response:
     refuse_unknown("by")
     by = _choice("by", ("kind", "week")) or "kind"
-    return _answer({"by": by, "items": precision(parts().history, by, parts().now_utc())})
+    return _answer({"by": by, "items": precision(parts().history, parts().now_utc())[by]})
 
 
 @api.get("/export/<kind>.<form>")

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from device.errors import RunError, UserError
@@ -21,6 +21,7 @@ from device.store.engine import reader_engine
 from device.store.export import csv_text, json_text, rows
 from device.store.rows import unpack_replay
 from device.store.schema import ALERTS, MOTIONS, REPLAYS, REPS, REVIEWS, SETS
+from device.store.tallies import SET_FAULTS
 
 LARGEST_PAGE = 200
 SETS_SEARCHED = 30
@@ -90,15 +91,20 @@ class History:
     def sets(self, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
         """Newest first, each with its verdict counts and faults."""
         query = select(SETS)
+        place: tuple[ColumnElement[str], ColumnElement[str]] = (SETS.c.started_utc, SETS.c.id)
         if wanted.member is not None:
             query = query.where(SETS.c.member == wanted.member)
+        if wanted.fault is None:
+            goal: ColumnElement[str] = SETS.c.goal
+        else:
+            query = query.join(SET_FAULTS, SET_FAULTS.c.set_id == SETS.c.id).where(SET_FAULTS.c.kind == wanted.fault)
+            goal = SET_FAULTS.c.goal
+            if wanted.member is None:  # then along the sets with this fault, however rare it is
+                place = (SET_FAULTS.c.started_utc, SET_FAULTS.c.set_id)
         if wanted.goal is not None:
-            query = query.where(SETS.c.goal == wanted.goal)
-        if wanted.fault is not None:
-            faulty = select(ALERTS.c.set_id).where(ALERTS.c.kind == wanted.fault, ALERTS.c.set_id == SETS.c.id)
-            query = query.where(faulty.exists())
+            query = query.where(goal == wanted.goal)
         with self.reading() as connection:
-            page = _page(connection, query, SETS, wanted, limit, cursor)
+            page = _page(connection, query, place, wanted, limit, cursor)
             _add_counts(connection, page.items)
         return page
 
@@ -128,7 +134,7 @@ class History:
         if wanted.goal is not None:
             query = query.where(SETS.c.goal == wanted.goal)
         with self.reading() as connection:
-            return _page(connection, query, ALERTS, wanted, limit, cursor)
+            return _page(connection, query, (ALERTS.c.started_utc, ALERTS.c.id), wanted, limit, cursor)
 
     def one_alert(self, alert_id: str) -> dict[str, Any] | None:
         with self.reading() as connection:
@@ -245,18 +251,20 @@ def _seconds_between(earlier: str, later: str) -> float:
 def _page(
     connection: Connection,
     query: Select[Any],
-    table: Table,
+    place: tuple[ColumnElement[str], ColumnElement[str]],
     wanted: Filter,
     limit: int,
     cursor: str | None,
 ) -> Page:
+    """Newest first by ``place``, the columns that hold a row's start and id: those of an index."""
+    started_utc, row_id = place
     if wanted.since is not None:
-        query = query.where(table.c.started_utc >= wanted.since)
+        query = query.where(started_utc >= wanted.since)
     if wanted.until is not None:
-        query = query.where(table.c.started_utc < wanted.until)
+        query = query.where(started_utc < wanted.until)
     if cursor is not None:
-        query = query.where(tuple_(table.c.started_utc, table.c.id) < tuple_(*_position(cursor)))
-    query = query.order_by(table.c.started_utc.desc(), table.c.id.desc()).limit(limit + 1)
+        query = query.where(tuple_(started_utc, row_id) < tuple_(*_position(cursor)))
+    query = query.order_by(started_utc.desc(), row_id.desc()).limit(limit + 1)
     items = [dict(row) for row in connection.execute(query).mappings()]
     more = len(items) > limit
     items = items[:limit]
@@ -267,9 +275,9 @@ def _add_counts(connection: Connection, sets: list[dict[str, Any]]) -> None:
     """To each set: ``verdicts`` (reps by verdict) and ``faults`` (alerts by kind)."""
     ids = [each["id"] for each in sets]
     faults: dict[str, dict[str, int]] = defaultdict(dict)
-    counted = select(ALERTS.c.set_id, ALERTS.c.kind, func.count()).where(ALERTS.c.set_id.in_(ids))
-    for alerted, kind, count in connection.execute(counted.group_by(ALERTS.c.set_id, ALERTS.c.kind)):
-        faults[str(alerted)][kind] = count
+    counted = select(SET_FAULTS.c.set_id, SET_FAULTS.c.kind, SET_FAULTS.c.alerts)
+    for set_id, kind, count in connection.execute(counted.where(SET_FAULTS.c.set_id.in_(ids))):
+        faults[set_id][kind] = count
     for each in sets:
         counts = {"good": each.pop("good"), "fault": each.pop("faulty"), "uncertain": each.pop("uncertain")}
         each["verdicts"] = {verdict: count for verdict, count in counts.items() if count}

@@ -19,10 +19,11 @@ staff_review.context_processor(staff_context)
 @allow(Permission.STAFF)
 def page() -> str:
     history, now = parts().history, parts().now_utc()
+    judged = precision(history, now)
     return render_template(
         "staff/review.html",
         queue=to_review(history, QUEUE),
-        by_kind=precision(history, "kind", now),
-        by_week=precision(history, "week", now),
+        by_kind=judged["kind"],
+        by_week=judged["week"],
         reviews=VERDICTS,
     )

@@ -1,4 +1,4 @@
-"""What changed over weeks, seats, goals and loads; and how right the alerts were. Sums over sets and alerts."""
+"""What changed over weeks, seats, goals and loads, from the weekly tallies; and how right the alerts were."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, case, cast, func, select
+from sqlalchemy import ColumnElement, Integer, Table, and_, cast, func, literal_column, select
 
 from device.store.schema import ALERTS, REPLAYS, REVIEWS, SETS, utc_text
+from device.store.tallies import (
+    LOAD_BAND_KG,
+    SET_FAULTS,
+    UNKNOWN,
+    WEEKLY_ALERTS,
+    WEEKLY_REVIEWS,
+    WEEKLY_SET_FAULTS,
+    WEEKLY_SETS,
+)
 from web_ui.history import History
 
 BY = ("week", "seat", "goal", "load")
 USUAL_WEEKS = 12
 LONGEST_WEEKS = 104
-LOAD_BAND_KG = 20
 VERDICTS = ("right", "wrong", "unsure")
+_BY = "trend_by"
+"""What a query calls what it groups by: no column's name, or the column would be meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +44,24 @@ def since_of(now: datetime, weeks: int) -> str:
     return utc_text(monday - timedelta(weeks=weeks - 1))
 
 
-def _monday(column: Any) -> ColumnElement[str]:
-    return func.date(func.substr(column, 1, 10), "weekday 0", "-6 days")
-
-
-def _key(by: str) -> ColumnElement[Any]:
-    if by == "week":
-        return _monday(SETS.c.started_utc)
-    if by == "load":
-        return cast(SETS.c.load_kg / LOAD_BAND_KG, Integer) * LOAD_BAND_KG
-    return {"seat": SETS.c.seat_notch, "goal": SETS.c.goal}[by]
+def monday_of(now: datetime, weeks: int) -> str:
+    """The same as a date, as the weekly tallies bear it."""
+    return since_of(now, weeks)[:10]
 
 
 def reps_by(history: History, wanted: TrendFilter, now: datetime) -> list[dict[str, Any]]:
     """Sets and reps by verdict for each key (week: its Monday; load: lower end of 20 kg), in order; null = unknown."""
-    key = _key(wanted.by).label("key")
-    good, faulty, uncertain = (func.sum(each) for each in _COUNTS)
-    query = select(key, func.count().label("sets"), good, faulty, uncertain)
-    query = query.where(*_conditions(wanted, now)).group_by("key").order_by("key")
+    if wanted.member is None:
+        table, key = WEEKLY_SETS, _tallied_key(WEEKLY_SETS, wanted.by)
+        columns: tuple[ColumnElement[int], ...] = (table.c.sets, table.c.good, table.c.faulty, table.c.uncertain)
+        conditions = _tallied(table, wanted, now)
+    else:
+        table, key = SETS, _key(wanted.by)
+        columns = (literal_column("1"), table.c.good, table.c.faulty, table.c.uncertain)
+        conditions = _of_member(wanted, now)
+    query = select(key.label(_BY), *(func.sum(each) for each in columns)).select_from(table)
     with history.reading() as connection:
-        found = connection.execute(query).all()
+        found = connection.execute(query.where(*conditions).group_by(_BY).order_by(_BY)).all()
     return [
         {
             "key": row[0],
@@ -67,47 +75,72 @@ def reps_by(history: History, wanted: TrendFilter, now: datetime) -> list[dict[s
     ]
 
 
-_COUNTS = (SETS.c.good, SETS.c.faulty, SETS.c.uncertain)
-
-
-def _conditions(wanted: TrendFilter, now: datetime) -> list[ColumnElement[bool]]:
-    conditions = [SETS.c.started_utc >= since_of(now, wanted.weeks), SETS.c.enrolment.is_(False)]
-    if wanted.member is not None:
-        conditions.append(SETS.c.member == wanted.member)
-    if wanted.goal is not None:
-        conditions.append(SETS.c.goal == wanted.goal)
-    return conditions
-
-
 def faults_by(history: History, wanted: TrendFilter, now: datetime) -> list[dict[str, Any]]:
     """Alerts by kind for each key, in order: ``key``, ``kind``, ``alerts``."""
-    alone = wanted.by == "week" and wanted.member is None and wanted.goal is None
-    if alone:
-        query = select(_monday(ALERTS.c.started_utc).label("key"), ALERTS.c.kind, func.count())
-        query = query.where(ALERTS.c.started_utc >= since_of(now, wanted.weeks))
+    if wanted.by == "week" and wanted.member is None and wanted.goal is None:
+        table, key = WEEKLY_ALERTS, _tallied_key(WEEKLY_ALERTS, "week")
+        query = select(key.label(_BY), table.c.kind, func.sum(table.c.alerts))
+        query = query.where(table.c.monday >= monday_of(now, wanted.weeks))
+    elif wanted.member is None:
+        table, key = WEEKLY_SET_FAULTS, _tallied_key(WEEKLY_SET_FAULTS, wanted.by)
+        query = select(key.label(_BY), table.c.kind, func.sum(table.c.alerts)).where(*_tallied(table, wanted, now))
     else:
-        query = select(_key(wanted.by).label("key"), ALERTS.c.kind, func.count()).select_from(SETS)
-        query = query.join(ALERTS, ALERTS.c.set_id == SETS.c.id).where(*_conditions(wanted, now))
+        table = SET_FAULTS
+        query = select(_key(wanted.by).label(_BY), table.c.kind, func.sum(table.c.alerts)).select_from(SETS)
+        query = query.join(table, table.c.set_id == SETS.c.id).where(*_of_member(wanted, now))
     with history.reading() as connection:
-        found = connection.execute(query.group_by("key", ALERTS.c.kind).order_by("key", ALERTS.c.kind)).all()
+        found = connection.execute(query.group_by(_BY, table.c.kind).order_by(_BY, table.c.kind)).all()
     return [{"key": row[0], "kind": row[1], "alerts": row[2]} for row in found]
 
 
-def precision(history: History, by: str, now: datetime, weeks: int = USUAL_WEEKS) -> list[dict[str, Any]]:
-    """How many reviewed alerts were right, by ``kind`` or by the ``week`` of the alert.
+def _tallied_key(table: Table, by: str) -> ColumnElement[Any]:
+    columns = {"week": "monday", "goal": "goal", "seat": "key", "load": "key"}
+    return func.nullif(table.c[columns[by]], UNKNOWN)
+
+
+def _tallied(table: Table, wanted: TrendFilter, now: datetime) -> list[ColumnElement[bool]]:
+    """Every set is counted under its seat and under its load: one of the two is summed."""
+    split = "load" if wanted.by == "load" else "seat"
+    conditions = [table.c.split == split, table.c.monday >= monday_of(now, wanted.weeks)]
+    return conditions if wanted.goal is None else [*conditions, table.c.goal == wanted.goal]
+
+
+def _of_member(wanted: TrendFilter, now: datetime) -> list[ColumnElement[bool]]:
+    """A member's sets are few: they are read themselves."""
+    conditions = [SETS.c.member == wanted.member, SETS.c.started_utc >= since_of(now, wanted.weeks)]
+    conditions.append(SETS.c.enrolment.is_(False))
+    return conditions if wanted.goal is None else [*conditions, SETS.c.goal == wanted.goal]
+
+
+def _key(by: str) -> ColumnElement[Any]:
+    if by == "week":
+        return _monday(SETS.c.started_utc)
+    if by == "load":
+        return cast(SETS.c.load_kg / LOAD_BAND_KG, Integer) * LOAD_BAND_KG
+    return {"seat": SETS.c.seat_notch, "goal": SETS.c.goal}[by]
+
+
+def _monday(column: Any) -> ColumnElement[str]:
+    return func.date(func.substr(column, 1, 10), "weekday 0", "-6 days")
+
+
+def precision(history: History, now: datetime, weeks: int = USUAL_WEEKS) -> dict[str, list[dict[str, Any]]]:
+    """How many reviewed alerts were right, by ``kind`` and by the ``week`` of the alert, each in order.
 
     ``precision`` is right / (right + wrong); null without either.
     """
-    key = ALERTS.c.kind if by == "kind" else _monday(ALERTS.c.started_utc)
-    counts = [func.sum(case((REVIEWS.c.verdict == verdict, 1), else_=0)).label(verdict) for verdict in VERDICTS]
-    query = select(key.label("key"), *counts).select_from(REVIEWS).join(ALERTS, ALERTS.c.id == REVIEWS.c.alert_id)
-    query = query.where(ALERTS.c.started_utc >= since_of(now, weeks)).group_by("key").order_by("key")
+    table = WEEKLY_REVIEWS
+    query = select(table.c.monday, table.c.kind, table.c.verdict, table.c.alerts)
+    query = query.where(table.c.monday >= monday_of(now, weeks))
+    found: dict[str, dict[str, dict[str, Any]]] = {"kind": {}, "week": {}}
     with history.reading() as connection:
-        found = [dict(row) for row in connection.execute(query).mappings()]
-    for row in found:
+        for monday, kind, verdict, count in connection.execute(query):
+            for by, key in (("week", monday), ("kind", kind)):
+                found[by].setdefault(key, {"key": key, **dict.fromkeys(VERDICTS, 0)})[verdict] += count
+    for row in (*found["kind"].values(), *found["week"].values()):
         judged = row["right"] + row["wrong"]
         row["precision"] = row["right"] / judged if judged else None
-    return found
+    return {by: [rows[key] for key in sorted(rows)] for by, rows in found.items()}
 
 
 def to_review(history: History, limit: int) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The tables, for SQLAlchemy's Core: its mapper would take 7 MB of each process.
 
-Migrations in ``device/store/migrations`` lead to exactly this.
+Migrations in ``device/store/migrations`` lead to exactly this, and to the tallies of ``device/store/tallies.py``.
 
 Times are UTC text of fixed width (``2026-11-23T13:18:54.123Z``), so that text order is time order.
 Units stand in the column names. ``NULL`` means unknown, never zero.
@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 DATABASE_NAME = "legpress.sqlite3"
-HEAD_REVISION = "0002"
+HEAD_REVISION = "0003"
 """The newest migration. Lets the device see, without Alembic, whether it must migrate."""
 
 NAMING = {
@@ -93,17 +93,13 @@ SETS: Final = Table(
     _number("reps", Integer),
     Column("enrolled", Boolean, nullable=False),
     Column("enrolment", Boolean, nullable=False),
-    # Its stored reps by verdict, counted with each rep: what lists and trends read instead of the reps.
+    # Its stored reps by verdict, counted with each rep: what lists and tallies read instead of the reps.
     _number("good", Integer, server_default="0"),
     _number("faulty", Integer, server_default="0"),
     _number("uncertain", Integer, server_default="0"),
     Index(None, "started_utc", "id"),
     Index(None, "member", "started_utc", "id"),
     Index(None, "goal", "started_utc", "id"),
-    # Holds all that a trend reads, so that a year of sets is summed without touching their rows.
-    Index(
-        "ix_sets_trends", "started_utc", "enrolment", "goal", "seat_notch", "load_kg", "good", "faulty", "uncertain"
-    ),
 )
 """A row exists from the set's first rep on, ``ended_utc`` comes with its end."""
 

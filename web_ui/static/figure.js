@@ -28,6 +28,11 @@ export function markedParts(warnings) {
   return marked;
 }
 
+// the browser draws anew what is set, though to what it was
+export function put(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
 function shape(parent, name, classes, attributes = {}) {
   const made = document.createElementNS(SVG, name);
   made.setAttribute("class", classes);
@@ -61,19 +66,28 @@ class View {
   draw(part, points) {
     const { group, glow, limb } = this.parts[part];
     const complete = points.every(Boolean);
-    group.setAttribute("visibility", complete ? "visible" : "hidden");
+    put(group, "visibility", complete ? "visible" : "hidden");
     if (!complete) return;
     const d = typeof points[0] === "string" ? points[0] : pathOf(points);
-    glow.setAttribute("d", d);
-    limb.setAttribute("d", d);
+    put(limb, "d", d);
+    if (group.classList.contains("marked")) put(glow, "d", d);
   }
 
   mark(marked) {
-    for (const [part, { group, limb }] of Object.entries(this.parts)) {
+    for (const [part, { group, glow, limb }] of Object.entries(this.parts)) {
       const on = marked.has(part);
+      if (on && !group.classList.contains("marked")) put(glow, "d", limb.getAttribute("d") ?? "");
       group.classList.toggle("marked", on);
       if (limb.classList.contains("machine")) limb.classList.toggle("marked", on);
     }
+  }
+
+  // two pictures beside each other are of one scale
+  shareFrame(other) {
+    if (!this.box || !other.box) return;
+    const corners = [this.box, other.box].flatMap(([left, top, right, bottom]) => [[left, top], [right, bottom]]);
+    this.fit(corners, 0);
+    other.fit(corners, 0);
   }
 
   // the frame only grows while somebody trains, so that the picture stands still
@@ -117,10 +131,10 @@ export class SideView extends View {
     this.bringForward(marked.has("leg_right") && !marked.has("leg_left") ? "right" : "left");
     this.draw("torso", [hip && neck && this.back(hip, neck, roundingDeg ?? 0)]);
     const head = at("head");
-    this.head.setAttribute("visibility", head ? "visible" : "hidden");
+    put(this.head, "visibility", head ? "visible" : "hidden");
     if (head) {
-      this.head.setAttribute("cx", number(head[0]));
-      this.head.setAttribute("cy", number(head[1]));
+      put(this.head, "cx", number(head[0]));
+      put(this.head, "cy", number(head[1]));
     }
     this.mark(marked);
     this.fit([...Object.keys(figure).map(at), head && [head[0] - 0.06, head[1] - 0.06]], 0.06);
@@ -175,7 +189,7 @@ export class AboveView extends View {
       this.draw(`foot_${side}`, [ankle, ankle && toe && [toe[0], ankle[1] - 0.07]]);
       const out = knee && kneesOut.includes(side);
       this.pointers[side].classList.toggle("shown", Boolean(out));
-      if (out) this.pointers[side].setAttribute("d", this.arrow(knee, side === "left" ? -1 : 1));
+      if (out) put(this.pointers[side], "d", this.arrow(knee, side === "left" ? -1 : 1));
     }
     this.mark(marked);
     this.fit([[-0.46, 0.18], [0.46, 0.18], feet && [0, feet[1] - 0.17]], 0.02);

@@ -19,6 +19,8 @@ const CAUSES = [
   "nobody_in_view",
 ];
 
+const STARTS_WITHIN_S = 20; // vision loads its model in the machine's first seconds: nothing is wrong then
+
 // where the arrow points; the pad is on the left of the picture, the plate on the right
 const WAYS = {
   back_rounding: "left",
@@ -62,7 +64,20 @@ function ofWarning(state, words) {
   return { mood, icon, kicker: what, headline: action, way: wayOf(warning, state), spoken: warning.sentence };
 }
 
+// the cameras have not seen anything yet, and are not expected to have
+function isStarting(state) {
+  if (state.cameras.some((each) => each.condition === "starting")) return true;
+  const silent = state.conditions.find((each) => each.kind === "vision_lost");
+  return state.pose_age_s === null && silent !== undefined && state.t_s - silent.since_s < STARTS_WITHIN_S;
+}
+
+function ofStart(state, words) {
+  const idle = state.phase === "idle";
+  return { mood: idle ? "wait" : "off", icon: idle ? "rest" : "off", kicker: words.ui(idle ? "one_moment" : "form_check_off"), headline: words.ui("camera_starting") };
+}
+
 function ofFormCheckOff(state, words) {
+  if (isStarting(state)) return ofStart(state, words);
   const cause = CAUSES.map((kind) => state.conditions.find((each) => each.kind === kind)).find(Boolean);
   return {
     mood: "off",
@@ -116,7 +131,7 @@ function ofPhase(state, words) {
 function isOff(state) {
   if (state.form_check) return false;
   if (state.phase !== "idle") return true;
-  return state.conditions.some((each) => CAUSES.includes(each.kind) && each.kind !== "nobody_in_view");
+  return isStarting(state) || state.conditions.some((each) => CAUSES.includes(each.kind) && each.kind !== "nobody_in_view");
 }
 
 // whoever is at the machine reads first that somebody sees them; a warning alone is more urgent

@@ -1,5 +1,7 @@
 // The footplate as the lifter sees it: the goal's band and where the feet are (0 = top edge, 1 = bottom edge).
 
+import { put } from "./figure.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const TOP = 22;
 const HEIGHT = 152;
@@ -28,19 +30,19 @@ export class Plate {
   }
 
   labels(top, bottom) {
-    this.top.textContent = top;
-    this.bottom.textContent = bottom;
+    if (this.top.textContent !== top) this.top.textContent = top;
+    if (this.bottom.textContent !== bottom) this.bottom.textContent = bottom;
   }
 
   // feet: {left, right} or null; wrong colours them as the fault
   show(band, feet, wrong) {
-    this.band.setAttribute("y", height(band[0]));
-    this.band.setAttribute("height", height(band[1]) - height(band[0]));
+    put(this.band, "y", height(band[0]).toFixed(1));
+    put(this.band, "height", (height(band[1]) - height(band[0])).toFixed(1));
     for (const [side, foot] of Object.entries(this.feet)) {
       const placement = feet?.[side] ?? null;
       const y = height(placement ?? (band[0] + band[1]) / 2);
       const mirror = side === "left" ? "" : " scale(-1 1)";
-      foot.setAttribute("transform", `translate(${FEET_X[side]} ${y.toFixed(1)})${mirror}`);
+      put(foot, "transform", `translate(${FEET_X[side]} ${y.toFixed(1)})${mirror}`);
       foot.classList.toggle("wanted", placement === null);
       foot.classList.toggle("wrong", placement !== null && wrong);
     }

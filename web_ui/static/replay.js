@@ -107,6 +107,8 @@ class Player {
       views[1].show(motion.figure[i], new Set(), []);
     };
     motion.t_s.forEach((_, i) => draw(i));
+    views[0].shareFrame(this.side);
+    views[1].shareFrame(this.above);
     $("good").hidden = false;
     $("good-link").href = $("good-link").dataset.set.replace("SET", encodeURIComponent(good.set_id));
     $("good-link").textContent = `rep ${good.number} of ${good.set_id === this.alert.set_id ? "the same set" : "the same member"}`;

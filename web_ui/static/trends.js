@@ -26,7 +26,7 @@ function layout(title, extra = {}) {
   const ink = style.color;
   const edge = style.getPropertyValue("--edge");
   return {
-    margin: { l: 52, r: 12, t: 12, b: 48 }, height: 320, font: { family: style.fontFamily, color: ink, size: 13 },
+    margin: { l: 52, r: 12, t: 36, b: 48 }, height: 340, font: { family: style.fontFamily, color: ink, size: 13 },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "x unified",
     hoverlabel: { bgcolor: style.getPropertyValue("--card"), font: { color: ink } },
     xaxis: { type: "category", gridcolor: edge, automargin: true }, yaxis: { title: { text: title }, rangemode: "tozero", gridcolor: edge, zerolinecolor: edge },

@@ -8,7 +8,7 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection, create_engine, event
 
-from device.store.schema import METADATA
+from device.store.tallies import ALL_TABLES
 
 _engine = create_engine(context.config.get_main_option("sqlalchemy.url", ""))
 
@@ -29,7 +29,7 @@ def _begin(connection: Connection) -> None:
 with _engine.connect() as _connection:
     context.configure(
         connection=_connection,
-        target_metadata=METADATA,
+        target_metadata=ALL_TABLES,
         render_as_batch=True,  # SQLite changes a table by copying it
         transactional_ddl=True,
         transaction_per_migration=True,
