@@ -46,7 +46,7 @@ sbom: $(VENV)/installed
 # Faults into the three real processes; the same seed gives the same schedule.
 SEED ?= 1
 SEEDS ?= 20
-FAULTS ?= 28
+FAULTS ?= 32
 chaos: $(VENV)/installed-dev model
 	@$(BIN)/python tests/chaos.py $(SEED) $(SEEDS) $(FAULTS)
 
