@@ -13,7 +13,6 @@ from itsdangerous import BadSignature
 from web_ui.credentials import ROLES, Credentials, Role
 from web_ui.origin import host_is_loopback
 
-
 CLOCK_SET_BACK_S = 2 * 3600.0
 """A session that began in the future by no more than this is one from before somebody set the clock (ours)."""
 
