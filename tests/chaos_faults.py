@@ -276,7 +276,7 @@ def wait_state(machine: Machine, wanted: Callable[[LiveState], bool], within_s: 
             found.append(state)
         return bool(found)
 
-    wait_for(there, within_s, "a state that says so")
+    wait_for(there, within_s, f"a state that says so, at {machine.fault}")
     return found[0]
 
 
