@@ -27,7 +27,7 @@ lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-# COUNT=1000000 takes hours; clips, landmarks and http, which are slow, get a hundredth of it.
+# COUNT=1000000 takes hours; clips, which are slow, get a hundredth of it.
 COUNT ?= 10000
 fuzz: $(VENV)/installed-dev
 	@$(BIN)/python tests/fuzz.py all $(COUNT) $(ARGS)
