@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import socket
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -89,7 +90,7 @@ def http() -> Target:
     signed_in = staff.get_cookie("legpress")
     assert signed_in is not None
     cookie = f"legpress={signed_in.value}".encode()
-    inside, answered = machine.app.wsgi_app, list[int]()
+    inside, answered, broken = machine.app.wsgi_app, list[int](), list[Exception]()
 
     def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         machine.device.commands.clear()
@@ -101,12 +102,15 @@ def http() -> Target:
             assert code < 400 or machine.device.commands == [], (status, machine.device.commands)
             return start_response(status, headers, *error)
 
-        return inside(environ, start)
+        try:
+            return inside(environ, start)
+        except Exception as error:  # waitress would answer with an error of its own, and log it
+            broken.append(error)
+            raise
 
     machine.app.wsgi_app = watched  # type: ignore[method-assign] # as Flask's documentation puts a middleware around
     server: Any = make_server(machine.config, machine.app)
     server.task_dispatcher.shutdown()
-    server.close()  # it need not listen: connections are handed to it
     server.task_dispatcher = tasks = OneByOne()
 
     def read(data: bytes) -> bool:
@@ -132,6 +136,10 @@ def http() -> Target:
                 tasks.serve()
             for outbuf in channel.outbufs:
                 outbuf.close()
+            server.trigger.handle_read()  # what would wake its loop, else a full pipe
+        if broken:
+            raise broken.pop()
         return bool(answered) and answered[0] < 400
 
+    weakref.finalize(attempt, server.close)
     return attempt
