@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import os
 import random
 import sys
 import tempfile
@@ -172,6 +173,8 @@ def main(words: list[str]) -> int:
         except BrokenInvariantError as error:
             broken += 1
             print(json.dumps({"seed": seed, "broken": str(error)}), flush=True)
+        so_far = {"seed": seed, "load_average": os.getloadavg(), **report.summary()}
+        print(json.dumps(so_far), file=sys.stderr, flush=True)
     print(json.dumps({"seeds": seeds, "broken": broken, **report.summary()}, indent=1))
     return 1 if broken else 0
 

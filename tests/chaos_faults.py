@@ -264,7 +264,9 @@ def _busy_computer(machine: Machine, chance: random.Random) -> None:
 
 
 def remount(folder: Path, how: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
+    """Tried again while the device has a file of it open for writing, which is refused."""
+    command = ["mount", "-o", f"remount,{how}", str(folder)]
+    wait_for(lambda: subprocess.run(command, check=False).returncode == 0, 20, f"the disk was remounted {how}")
 
 
 def wait_state(machine: Machine, wanted: Callable[[LiveState], bool], within_s: float) -> LiveState:
