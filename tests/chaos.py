@@ -34,6 +34,8 @@ LONGEST_PULSE_S = 1.5
 WITHIN_S = 1.5
 """For the buzzer after an overload, here with every process and the tests on the same two cores; see the report for
 what was reached."""
+TOLD_WITHIN_S = 20.0
+"""Until this program, which may be kept waiting itself, has read of it; `WITHIN_S` goes by the times on the pin."""
 RECOVERS_S = {"device": 20.0, "web": 20.0, "vision": 40.0}
 """On a busy computer; see the report for what was reached."""
 
@@ -42,23 +44,23 @@ log = logging.getLogger("chaos")
 
 def check_overload(machine: Machine) -> None:
     """1: somebody leans on the plate with far too much."""
-    began_s = time.monotonic()
-    machine.set_broken(extra_kgf=OVERLOAD_KGF)
+    asked_s = time.monotonic()
+    began_s = machine.set_broken(extra_kgf=OVERLOAD_KGF)
 
     def heard() -> bool:
-        rose = any(high and t_s > began_s for t_s, high in machine.buzzer_edges()[-40:])
-        return rose and machine.overload_s > began_s
+        rose = any(high and t_s > asked_s for t_s, high in machine.buzzer_edges()[-40:])
+        return rose and machine.overload_s > asked_s
 
     try:
-        wait_for(heard, WITHIN_S + 1.0, f"the overload was heard, after {machine.fault}")
+        wait_for(heard, TOLD_WITHIN_S, f"the overload was heard, after {machine.fault}")
     finally:
         machine.set_broken(extra_kgf=0.0)
-    first_s = min(t_s for t_s, high in machine.buzzer_edges() if high and t_s > began_s)
+    first_s = min(t_s for t_s, high in machine.buzzer_edges() if high and t_s > asked_s)
     if first_s - began_s > WITHIN_S:
         raise BrokenInvariantError(
             f"the overload was heard after {first_s - began_s:.2f} s only, after {machine.fault}"
         )
-    machine.report.overload_ms.append(1000 * (first_s - began_s))
+    machine.report.overload_ms.append(1000 * max(0.0, first_s - began_s))
 
 
 def check_buzzer(machine: Machine) -> None:
@@ -159,7 +161,7 @@ def _with_overload(machine: Machine, chance: random.Random, name: str) -> None:
         breaking = aside.submit(FAULTS[name], machine, chance)
         time.sleep(0.3)
         check_overload(machine)
-        breaking.result(60)
+        breaking.result(300)
 
 
 def main(words: list[str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import sqlite3
 import threading
@@ -33,6 +34,7 @@ from device.store.prepare import database_path
 
 SCENARIO = load_scenario("rounding")
 STALE_S = 2.0
+DEVICE_UNIT = Path(__file__).parent.parent / "systemd" / "legpress-device.service"
 
 
 class BrokenInvariantError(AssertionError):
@@ -106,8 +108,12 @@ class Machine(threading.Thread):
         self._live = Subscriber(self.config.paths.runtime_dir, "live")
 
     def run(self) -> None:
+        favoured = 0
         while not self._ending.is_set():
             self.supervisor.check()
+            if (device := self.pid("device")) != favoured:
+                favoured = device
+                favour(device)
             self._live.wait(0.05)
             for record in self._live.drain():
                 if isinstance(record, LiveState):
@@ -139,10 +145,11 @@ class Machine(threading.Thread):
         self._told_after_s = time.monotonic()
         self.device_away_s.append((began_s, self._told_after_s + 3.0))
 
-    def set_broken(self, **what: Any) -> None:
+    def set_broken(self, **what: Any) -> float:
+        """The moment at which it was written for the machine to feel."""
         with self._breaking:
             self.broken = replace(self.broken, **what)
-            self.faults.set(self.broken)
+            return self.faults.set(self.broken)
 
     def pids(self) -> dict[str, int]:
         return {name: self.pid(name) for name in SERVICES}
@@ -208,6 +215,14 @@ class Machine(threading.Thread):
             pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
             found[name] = (pages * os.sysconf("SC_PAGE_SIZE") / 1e6, len(os.listdir(f"/proc/{pid}/fd")))
         return found
+
+
+def favour(device: int) -> None:
+    """Gives the process the priority that its unit does, where this user may."""
+    nice = re.search(r"(?m)^Nice=(-?\d+)$", DEVICE_UNIT.read_text())
+    assert nice is not None
+    with contextlib.suppress(PermissionError, ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, device, int(nice[1]))
 
 
 def wait_for(happened: Callable[[], bool], within_s: float, what: str) -> float:
