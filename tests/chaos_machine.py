@@ -218,11 +218,13 @@ class Machine(threading.Thread):
 
 
 def favour(device: int) -> None:
-    """Gives the process the priority that its unit does, where this user may."""
+    """Gives the process the share of the processor that its unit does, where this user may: Nice=, and for CPUWeight=,
+    which takes a control group, the priority of its session, which the kernel groups processes by without one."""
     nice = re.search(r"(?m)^Nice=(-?\d+)$", DEVICE_UNIT.read_text())
     assert nice is not None
-    with contextlib.suppress(PermissionError, ProcessLookupError):
+    with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, device, int(nice[1]))
+        Path(f"/proc/{device}/autogroup").write_text(nice[1], encoding="ascii")
 
 
 def wait_for(happened: Callable[[], bool], within_s: float, what: str) -> float:
