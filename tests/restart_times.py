@@ -2,7 +2,7 @@
 
 ``python tests/restart_times.py TIMES``: kills device, web and vision in turn, TIMES each; one line of JSON a service.
 The device works when it tells a fresh load and seat, web when it answers with the state, vision when form is checked.
-Half a second of each time is the supervisor's pause, as systemd's RestartSec.
+A tenth of a second of each time is the pause before the start, as RestartSec in the units.
 """
 
 from __future__ import annotations
