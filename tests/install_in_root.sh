@@ -55,7 +55,9 @@ echo "a long enough password" | inside runuser -u legpress-web -- \
 listing > "$ROOT/tmp/first"
 
 step "again: nothing changes"
-inside /src/install.sh --no-kiosk </dev/null
+inside /src/install.sh --no-kiosk </dev/null > "$ROOT/tmp/again"
+cat "$ROOT/tmp/again"
+if grep -E "Debian packages|password" "$ROOT/tmp/again"; then echo "it does again what is done" >&2; exit 1; fi
 listing | diff "$ROOT/tmp/first" - && echo "nothing changed"
 
 step "the services' users can do their work"
