@@ -25,7 +25,7 @@ mount -t proc proc "$ROOT/proc"
 mount --bind /sys "$ROOT/sys"
 mount -t devtmpfs dev "$ROOT/dev" 2>/dev/null || mount --bind /dev "$ROOT/dev"
 served=()
-trap 'kill ${served[@]+"${served[@]}"} 2>/dev/null; umount "$ROOT/dev" "$ROOT/sys" "$ROOT/proc" "$ROOT/src"' EXIT
+trap 'kill ${served[@]+"${served[@]}"} 2>/dev/null || true; umount "$ROOT/dev" "$ROOT/sys" "$ROOT/proc" "$ROOT/src"' EXIT
 
 inside() { chroot "$ROOT" env -u LD_PRELOAD HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
 step() { echo; echo "=== $*"; }
