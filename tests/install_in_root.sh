@@ -73,12 +73,7 @@ step "the staff's pages on the network"
 code=0
 inside /src/install.sh --no-kiosk --lan $NAME </dev/null || code=$?
 [ "$code" = 2 ] # its name must stand in the settings, which are not changed behind anybody's back
-names="names = [\"$NAME\"]"
-if grep -q '^\[web\]' "$ROOT/etc/legpress/config.toml"; then
-    sed -i "s/^\[web\]/[web]\n$names/" "$ROOT/etc/legpress/config.toml"
-else
-    printf '\n[web]\n%s\n' "$names" >> "$ROOT/etc/legpress/config.toml"
-fi
+sed -i "s/^names = \[\]$/names = [\"$NAME\"]/" "$ROOT/etc/legpress/config.toml"
 inside /src/install.sh --no-kiosk --lan $NAME </dev/null
 inside caddy validate --config /etc/caddy/Caddyfile
 chroot --userspec=legpress-web:legpress "$ROOT" env -u LD_PRELOAD HOME=/tmp PATH=/usr/bin:/bin \
