@@ -1,6 +1,7 @@
 # make demo   the whole product on a simulated machine      make test   all tests
 # make bench  speed measured on this machine                make lint   ruff and mypy
 # make fuzz   damaged input for every parser                 make chaos  faults into the running machine
+# make audit  known holes of the libraries                   make soak   a long day
 # make clean  remove what was set up here
 #
 # The first run sets up .venv and the pose model; later runs find them done and start at once.
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test bench lint fuzz chaos soak sbom clean model pictures
+.PHONY: demo test bench lint audit fuzz chaos soak sbom clean model pictures
 .DELETE_ON_ERROR:
 
 # The demo sees to the model itself.
@@ -27,7 +28,7 @@ lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-# COUNT=1000000 takes hours; clips, landmarks and http, which are slow, get a hundredth of it.
+# COUNT=1000000 takes hours; clips, which are slow, get a hundredth of it.
 COUNT ?= 10000
 fuzz: $(VENV)/installed-dev
 	@$(BIN)/python tests/fuzz.py all $(COUNT) $(ARGS)
@@ -43,10 +44,14 @@ soak: $(VENV)/installed-dev model
 sbom: $(VENV)/installed
 	@$(BIN)/python .ci/sbom.py
 
+# Known security holes of the locked libraries, where the advisory service can be reached.
+audit: $(VENV)/installed
+	@$(BIN)/python .ci/audit.py
+
 # Faults into the three real processes; the same seed gives the same schedule.
 SEED ?= 1
 SEEDS ?= 20
-FAULTS ?= 28
+FAULTS ?= 32
 chaos: $(VENV)/installed-dev model
 	@$(BIN)/python tests/chaos.py $(SEED) $(SEEDS) $(FAULTS)
 

@@ -102,10 +102,11 @@ packages() {
     [ -n "$SIMULATED" ] || wanted+=(python3-picamera2 python3-lgpio python3-spidev)
     [ -z "$KIOSK" ] || wanted+=(cage chromium kbd libpam-systemd fonts-dejavu-core)
     [ -z "$LAN" ] || wanted+=(caddy)
-    local lacking=() name
+    # Debian 13 has some under another name, which says that it provides the old one.
+    local lacking=() name installed
+    installed=$(dpkg-query -W -f '${db:Status-Abbrev}, ${Package}, ${Provides},\n' | grep '^ii')
     for name in "${wanted[@]}"; do
-        dpkg-query -W -f '${Status} ${Provides}' "$name" 2>/dev/null | grep -q "^install ok installed" \
-            || lacking+=("$name")
+        grep -Eq ", ${name//./\\.}( \(|,)" <<< "$installed" || lacking+=("$name")
     done
     [ ${#lacking[@]} -gt 0 ] || return 0
     say "Debian packages: ${lacking[*]}"
@@ -244,7 +245,7 @@ TEXT
 }
 
 password() {
-    if grep -qs '"password"' $STATE/staff.json; then return; fi
+    if grep -qs '"passwords"' $STATE/staff.json; then return; fi
     if [ -n "$DRY" ]; then echo "   would ask for: the staff's password"; return; fi
     if [ -t 0 ]; then
         say "a password for the staff's pages (10 characters or more)"

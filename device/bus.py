@@ -91,9 +91,12 @@ def decode(frames: list[bytes]) -> Record:
         raise MessageError(f"not a known record: {frames[0][:40]!r}" if frames else "empty message")
     try:
         record = _ADAPTERS[frames[0]].validate_python(pydantic_core.from_json(frames[1], allow_inf_nan=False))
-    except (ValidationError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise MessageError(f"{frames[0].decode()}: {first}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the record"
+        raise MessageError(f"{frames[0].decode()}: {where}: {first['msg'].lower()}") from error
+    except ValueError as error:
+        raise MessageError(f"{frames[0].decode()}: {str(error).splitlines()[0]}") from error
     version = getattr(record, "schema_version", SCHEMA_VERSION)
     if version != SCHEMA_VERSION:
         raise MessageError(f"{frames[0].decode()}: schema version {version}, expected {SCHEMA_VERSION}")

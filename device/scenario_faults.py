@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -50,9 +51,11 @@ class ScenarioFaults:
             self._broken, self._seen = Broken(), None
         return self._broken
 
-    def set(self, broken: Broken) -> None:
-        """From now on. Raises OSError."""
+    def set(self, broken: Broken) -> float:
+        """From now on; the moment (``time.monotonic``) at which it was written. Raises OSError."""
         assert math.isfinite(broken.extra_kgf)
         fresh = self._path.with_suffix(".new")
         fresh.write_text(json.dumps(dataclasses.asdict(broken)), encoding="ascii")
+        now_s = time.monotonic()
         fresh.replace(self._path)
+        return now_s

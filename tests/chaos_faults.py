@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -13,20 +14,26 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import zmq
+from chaos_inside import HOUR_S
 from chaos_machine import STALE_S, BrokenInvariantError, Machine, wait_for
 
-from device.bus import Subscriber, address
-from device.messages import LiveState
+from device.bus import Subscriber, address, send_command
+from device.messages import Command, LiveState
 from device.store.backup import back_up
+from device.store.backup_list import Backup, listed, named
 
 Fault = Callable[[Machine, random.Random], None]
 FAULTS: dict[str, Fault] = {}
 FORM_CHECK_OFF_S = 3.0
 """The product says 2 s; the rest is this busy computer."""
-DEVICE_AWAY = {"kill_device", "freeze_device"}
+ROOM_BYTES = {"device": 200 * 2**20, "web": 300 * 2**20, "vision": 1000 * 2**20}
+"""About what the units' MemoryMax leaves above what each process takes."""
+DEVICE_AWAY = {"kill_device", "freeze_device", "hog_device"}
 """During these no warning can come; how long they take is limited by `RECOVERS_S`."""
 LOAD_BROKEN = {"load_silent", "load_stuck_low", "load_noise", "load_rail_high", "load_rail_low", *DEVICE_AWAY}
 
@@ -71,6 +78,22 @@ def _freezer(name: str) -> Fault:
     return freeze
 
 
+def _hogger(name: str) -> Fault:
+    def hog(machine: Machine, chance: random.Random) -> None:
+        """It may live on without memory, or die of it and be started again; nothing else may happen."""
+        began_s = time.monotonic()
+        victim = machine.pid(name)
+        with machine.hog.in_process(victim, ROOM_BYTES[name]) as full:
+            wait_for(lambda: full.exists() or machine.pid(name) != victim, 20, f"the memory of {name} was full")
+            time.sleep(chance.uniform(0.5, 2.0))
+        if name == "device":
+            time.sleep(0.7)  # should it be dying, it has been started again by then
+            if machine.pid(name) != victim:
+                machine.device_left(began_s)
+
+    return hog
+
+
 def _breaker(key: str, value: str) -> Fault:
     def break_it(machine: Machine, chance: random.Random) -> None:
         machine.set_broken(**{key: value})
@@ -83,6 +106,7 @@ def _breaker(key: str, value: str) -> Fault:
 for _name in ("device", "vision", "web"):
     FAULTS[f"kill_{_name}"] = _killer(_name)
     FAULTS[f"freeze_{_name}"] = _freezer(_name)
+    FAULTS[f"hog_{_name}"] = _hogger(_name)
 for _camera in ("gone", "frozen", "garbage", "dark"):
     FAULTS[f"camera_{_camera}"] = _breaker("camera", _camera)
 for _pot in ("open", "short", "jump"):
@@ -131,7 +155,11 @@ def _database_corrupted(machine: Machine, chance: random.Random) -> None:
 
 @fault("disk_read_only")
 def _disk_read_only(machine: Machine, chance: random.Random) -> None:
-    remount(machine.home / "state", "ro")
+    try:
+        remount(machine.home / "state", "ro")
+    except BrokenInvariantError:  # somebody keeps a file open for writing: nothing was done to the machine
+        machine.report.left_out.add("disk_read_only, once: the disk was busy")
+        return
     time.sleep(chance.uniform(1.0, 3.0))
     remount(machine.home / "state", "rw")
 
@@ -144,6 +172,48 @@ def _disk_full(machine: Machine, chance: random.Random) -> None:
             file.write(b"\0" * 65536)
     time.sleep(chance.uniform(2.0, 4.0))
     filler.unlink()
+
+
+@fault("clock_jump")
+def _clock_jump(machine: Machine, chance: random.Random) -> None:
+    """An hour forwards or back; the next jump is back to the true time, as NTP's is."""
+    before, jumped_s = machine.pids(), time.monotonic()
+    machine.clock.set(0 if machine.clock.offset_s else chance.choice((-HOUR_S, HOUR_S)))
+    true_utc = datetime.now(UTC) + timedelta(seconds=machine.clock.offset_s)
+    made = _back_up_by_page(machine)
+    if abs((made.made - true_utc).total_seconds()) > 60:
+        raise BrokenInvariantError(f"the device's clock says {made.made}, not {true_utc}: it did not jump")
+    if listed(machine.database)[0] != made:
+        raise BrokenInvariantError(f"{made.path.name} was made last and is not the newest backup")
+    if not machine.staff.is_signed_in():
+        raise BrokenInvariantError("staff are signed out by a jump of the clock")
+    for kind in ("sets", "alerts"):
+        there = machine.ids(kind)
+        shown = machine.staff.all_ids(kind)
+        if len(shown) != len(set(shown)) or there - set(shown):
+            raise BrokenInvariantError(f"the pages show {len(shown)} {kind}, the database holds {len(there)}")
+    wait_for(lambda: time.monotonic() - jumped_s > 1.0, 10, "a second passed")
+    if machine.pids() != before:
+        raise BrokenInvariantError("a watchdog took a jump of the clock for silence")
+
+
+def _back_up_by_page(machine: Machine) -> Backup:
+    """By the device itself, with its own clock."""
+    reply = send_command(machine.config.paths.runtime_dir, Command("backup", "make"), timeout_s=5.0)
+    if not reply.ok:
+        raise BrokenInvariantError(f"no backup could be begun: {reply.error}")
+    status: dict[str, Any] = {}
+
+    def ended() -> bool:
+        told = send_command(machine.config.paths.runtime_dir, Command("backup", "status"), timeout_s=5.0)
+        status.update(json.loads(told.data or "{}"))
+        return status.get("stage") == "idle"
+
+    wait_for(ended, 20, "the backup was made")
+    made = named(machine.database, str(status["said"]).partition(" ")[0])
+    if made is None:
+        raise BrokenInvariantError(f"no backup was made: {status['said']}")
+    return made
 
 
 @fault("slow_consumer")
@@ -198,7 +268,9 @@ def _busy_computer(machine: Machine, chance: random.Random) -> None:
 
 
 def remount(folder: Path, how: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
+    """Tried again while the device has a file of it open for writing, which is refused."""
+    command = ["mount", "-o", f"remount,{how}", str(folder)]
+    wait_for(lambda: subprocess.run(command, check=False).returncode == 0, 20, f"the disk was remounted {how}")
 
 
 def wait_state(machine: Machine, wanted: Callable[[LiveState], bool], within_s: float) -> LiveState:
@@ -210,11 +282,12 @@ def wait_state(machine: Machine, wanted: Callable[[LiveState], bool], within_s: 
             found.append(state)
         return bool(found)
 
-    wait_for(there, within_s, "a state that says so")
+    wait_for(there, within_s, f"a state that says so, at {machine.fault}")
     return found[0]
 
 
 NEEDS_MOUNT = {"disk_read_only", "disk_full"}
+NEEDS_CLOCK = {"clock_jump"}
 
 
 @contextmanager

@@ -69,6 +69,8 @@ class Story:
     """What the screens were shown."""
     state: CoreState = field(init=False)
     last_tick_s: float = -math.inf
+    wall_utc: str = START_UTC
+    """What each tick says."""
     seq: int = 0
 
     def __post_init__(self) -> None:
@@ -120,7 +122,7 @@ class Story:
         """One frame's time: the tick where due, load, seat, then the pose."""
         if self.t_s - self.last_tick_s >= 0.0999:
             self.last_tick_s = self.t_s
-            self.tell(Tick(self.t_s, START_UTC))
+            self.tell(Tick(self.t_s, self.wall_utc))
         if self.load_kg is not None:
             self.tell(LoadSample(self.t_s, 1, self.load_kg, "ok"))
         if self.seat is not None:

@@ -5,9 +5,11 @@
 #
 # DIR gets a Debian (default: trixie) by debootstrap, unless it holds one already. Needs debootstrap, the network and
 # 4 GB. The root has no running systemd: that the units start is proved on a real machine.
+# The staff's pages are asked for over TLS, on this computer's ports 80, 443 and 8080, which must be free; needs curl.
 set -euo pipefail
 ROOT=$(realpath -m "${1:?usage: $0 DIR [SUITE]}")
 SUITE=${2:-trixie}
+NAME=legpress.test
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 if [ ! -e "$ROOT/etc/debian_version" ]; then
@@ -22,7 +24,8 @@ mount --bind "$SOURCE" "$ROOT/src"
 mount -t proc proc "$ROOT/proc"
 mount --bind /sys "$ROOT/sys"
 mount -t devtmpfs dev "$ROOT/dev" 2>/dev/null || mount --bind /dev "$ROOT/dev"
-trap 'umount "$ROOT/dev" "$ROOT/sys" "$ROOT/proc" "$ROOT/src"' EXIT
+served=()
+trap 'kill ${served[@]+"${served[@]}"} 2>/dev/null || true; umount "$ROOT/dev" "$ROOT/sys" "$ROOT/proc" "$ROOT/src"' EXIT
 
 inside() { chroot "$ROOT" env -u LD_PRELOAD HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
 step() { echo; echo "=== $*"; }
@@ -41,12 +44,20 @@ done
 step "completed"
 inside /src/install.sh --no-kiosk </dev/null
 inside /opt/legpress/bin/legpress --version
+
+step "without a password nothing is opened to the network"
+code=0
+inside /src/install.sh --no-kiosk --lan $NAME </dev/null || code=$?
+[ "$code" = 1 ] && [ ! -e "$ROOT/var/lib/legpress/staff.json" ]
+if grep -qs legpress "$ROOT/etc/caddy/Caddyfile"; then echo "Caddy would serve all the same" >&2; exit 1; fi
 echo "a long enough password" | inside runuser -u legpress-web -- \
     /opt/legpress/bin/legpress staff set-password --stdin --config /etc/legpress/config.toml
 listing > "$ROOT/tmp/first"
 
 step "again: nothing changes"
-inside /src/install.sh --no-kiosk </dev/null
+inside /src/install.sh --no-kiosk </dev/null > "$ROOT/tmp/again"
+cat "$ROOT/tmp/again"
+if grep -E "Debian packages|password" "$ROOT/tmp/again"; then echo "it does again what is done" >&2; exit 1; fi
 listing | diff "$ROOT/tmp/first" - && echo "nothing changed"
 
 step "the services' users can do their work"
@@ -57,6 +68,39 @@ if inside runuser -u legpress-kiosk -- cat /var/lib/legpress/legpress.sqlite3 >/
     echo "the screen's user can read the database" >&2
     exit 1
 fi
+
+step "the staff's pages on the network"
+code=0
+inside /src/install.sh --no-kiosk --lan $NAME </dev/null || code=$?
+[ "$code" = 2 ] # its name must stand in the settings, which are not changed behind anybody's back
+sed -i "s/^names = \[\]$/names = [\"$NAME\"]/" "$ROOT/etc/legpress/config.toml"
+inside /src/install.sh --no-kiosk --lan $NAME </dev/null
+inside caddy validate --config /etc/caddy/Caddyfile
+chroot --userspec=legpress-web:legpress "$ROOT" env -u LD_PRELOAD HOME=/tmp PATH=/usr/bin:/bin \
+    /opt/legpress/bin/legpress run web --config /etc/legpress/config.toml &
+served+=($!)
+chroot "$ROOT" env -u LD_PRELOAD HOME=/var/lib/caddy PATH=/usr/bin:/bin caddy run --config /etc/caddy/Caddyfile &
+served+=($!)
+authority=$ROOT/var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt
+status() { curl --silent --output /dev/null --write-out '%{http_code}' --max-time 10 --cacert "$authority" \
+    --resolve "$NAME:443:127.0.0.1" "$@" || true; }
+for _ in $(seq 60); do if [ "$(status "https://$NAME/staff/login")" = 200 ]; then break; fi; sleep 1; done
+[ "$(status "https://$NAME/staff/login")" = 200 ]
+[ "$(status "https://$NAME/staff")" = 302 ]            # to the login
+[ "$(status "https://$NAME/api/v1/sets")" = 401 ]
+[ "$(status "https://$NAME/")" = 403 ]                 # the screen's page is for the machine alone
+[ "$(status "https://$NAME/api/v1/state")" = 403 ]
+# asked under a name that is not its own, Caddy has nothing to say
+[ -z "$(curl --silent --cacert "$authority" --resolve "$NAME:443:127.0.0.1" --header "Host: elsewhere.example" \
+    "https://$NAME/staff/login")" ]
+[ "$(status --data-binary @<(head -c 200000 /dev/zero) "https://$NAME/staff/login")" = 413 ]
+case $(curl --silent --head --resolve "$NAME:80:127.0.0.1" "http://$NAME/staff/login") in
+    *"https://$NAME/staff/login"*) ;;
+    *) echo "plain http is not sent to https" >&2; exit 1 ;;
+esac
+kill "${served[@]}"
+wait "${served[@]}" || true
+served=()
 
 step "a downgrade is refused"
 echo 99.0.0 > "$ROOT/opt/legpress/version"

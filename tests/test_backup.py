@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from device.bus import Publisher
 from device.command import restore
 from device.command.main import main
 from device.store import engine, room
-from device.store.backup import back_up, fault_of, recover
+from device.store.backup import KEPT, back_up, fault_of, recover
 from device.store.backup_list import backups_of
 from device.store.prepare import StoreError, database_path, prepare_database, recover_and_prepare, revision_of
 from device.store.schema import HEAD_REVISION
@@ -83,6 +84,30 @@ def test_two_weeks_of_backups_are_kept_and_those_before_upgrades_apart(database:
     assert names[0] == made.name
     assert len([name for name in names if "before" not in name]) == 14
     assert [name[9:17] for name in names if "before" in name] == ["20261005", "20261004", "20261003"]
+
+
+def test_a_clock_that_was_set_back_makes_no_older_backup_the_newest(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+    class Clock:
+        @staticmethod
+        def now(zone: tzinfo) -> datetime:
+            return clock
+
+    monkeypatch.setattr("device.store.backup.datetime", Clock)
+    ahead = []
+    for _ in range(KEPT):
+        ahead.append(back_up(database))
+        clock += timedelta(minutes=1)
+    save_reps(database, 1, first=4)
+    clock -= timedelta(hours=1)
+    made = back_up(database)
+    assert backups_of(database) == [made, *reversed(ahead[1:])]
+    damage(database)
+    assert "was restored" in str(recover_and_prepare(database.parent))
+    assert reps_in(database) == [1, 2, 3, 4]
 
 
 def test_no_backup_is_made_of_a_damaged_database(

@@ -105,7 +105,7 @@ def test_only_a_demonstration_ends_on_request() -> None:
 
 
 def test_a_command_without_an_id_gets_no_reply() -> None:
-    told = Story()
+    told = Story().wait(0.1)
     told.tell(Command("goal", "quads"))
     assert told.replies == []
     assert told.live.goal == "quads"
@@ -113,7 +113,7 @@ def test_a_command_without_an_id_gets_no_reply() -> None:
 
 @pytest.mark.parametrize("value", ["call", "", None])
 def test_a_call_for_help_needs_no_words(value: str | None) -> None:
-    told = Story()
+    told = Story().wait(0.1)
     assert answer(told, "help", value).ok
     assert told.live.help_called
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from core_story import ALL_CHECKS, CALIBRATED, NEUTRAL, START_UTC, Story, as_measured
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from device.bus import decode, encode
 from device.core.actions import Action, PlaySound, Publish, Show, StoreAlert, StoreRep, StoreSet
 from device.core.events import Event, MemberRecalled, Stop, StoreStatus, Tick
 from device.core.live import live_state
@@ -22,10 +23,13 @@ from device.messages import (
     CameraStatus,
     CarriageSample,
     Command,
+    LiveState,
     LoadSample,
     PadSample,
     PoseSample,
+    RepRecord,
     SeatSample,
+    SetRecord,
     Sided,
 )
 
@@ -115,6 +119,22 @@ def run(events: list[Event], enrolled: bool = True) -> tuple[CoreState, list[Act
 
 def alerts(done: list[Action]) -> list[AlertRecord]:
     return [a.record for a in done if isinstance(a, Publish) and isinstance(a.record, AlertRecord)]
+
+
+@settings(deadline=None, max_examples=200)
+@given(ANY)
+@example([StoreStatus(False, "no disk"), Tick(50.0, START_UTC)])
+@example([Command("acknowledge", "out_of_order", "1"), MemberRecalled("m-1", None, 80.0), Tick(50.0, START_UTC)])
+def test_whatever_comes_and_in_whatever_order_what_is_shown_can_be_read(events: list[Event]) -> None:
+    state, shown = CoreState.initial(CALIBRATED, "p"), 0
+    for event in events:
+        state, actions = step(state, event)
+        for action in actions:
+            record = live_state(state) if isinstance(action, Show) else getattr(action, "record", None)
+            if isinstance(record, LiveState | AlertRecord | RepRecord | SetRecord):
+                assert decode(encode(record)) == record
+                shown += isinstance(action, Show)
+    assert shown or not any(hasattr(event, "t_s") for event in events)
 
 
 @settings(deadline=None, max_examples=300)

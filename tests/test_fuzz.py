@@ -9,10 +9,10 @@ COUNTS = {
     "messages": 3000,
     "configuration": 400,
     "calibration": 400,
-    "calibrating": 200,
-    "http": 60,
+    "calibrating": 600,
+    "http": 600,
     "clips": 20,
-    "landmarks": 150,
+    "landmarks": 1500,
 }
 
 

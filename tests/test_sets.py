@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -274,3 +275,22 @@ def test_a_member_who_has_left_is_forgotten_after_half_a_minute() -> None:
     told.wait(4, person=False)
     assert told.live.member is None
     assert not told.live.enrolled
+
+
+@pytest.mark.parametrize("clock_utc", ["2026-11-20T09:00:00+00:00", "2026-11-20T23:00:00+00:00"])
+def test_a_clock_that_is_set_during_a_set_moves_none_of_its_times_and_counts_from_the_next_on(clock_utc: str) -> None:
+    told = Story(load_kg=60.0).wait(1).reps(2)
+    told.wall_utc = clock_utc
+    told.reps(2)
+    told.load_kg = 0.0
+    told.wait(8)
+    ended_utc = told.set_records[-1].ended_utc
+    assert ended_utc is not None
+    starts = [datetime.fromisoformat(rep.started_utc) for rep in told.rep_records]
+    assert [2.0 < (b - a).total_seconds() < 4.0 for a, b in pairwise(starts)] == [True] * 3
+    assert 0.0 < (datetime.fromisoformat(ended_utc) - starts[-1]).total_seconds() < 10.0
+    told.forget()
+    told.load_kg = 60.0
+    told.wait(1).reps(2)
+    begun = datetime.fromisoformat(told.set_records[-1].started_utc)
+    assert abs((begun - datetime.fromisoformat(clock_utc)).total_seconds()) < 60.0

@@ -21,10 +21,12 @@ def running(tmp_path: Path) -> WebMachine:
     return machine
 
 
-@pytest.mark.parametrize("name", ["evil.example", "127.0.0.1.evil.example", "legpress.lan.evil.example", "[::", ""])
+@pytest.mark.parametrize(
+    "name", ["evil.example", "127.0.0.1.evil.example", "legpress.lan.evil.example", "[::", "a" * 300, ""]
+)
 def test_a_name_that_is_not_the_machines_is_refused_everywhere(machine: WebMachine, name: str) -> None:
     client = machine.kiosk()
-    for path in ("/", "/staff/login", "/static/kiosk.css", "/healthz", "/api/v1/state"):
+    for path in ("/", "/staff/login", "/staff/none", "/static/kiosk.css", "/healthz", "/api/v1/state"):
         assert client.get(path, headers={"Host": name}).status_code in (400, 421), path
 
 

@@ -61,6 +61,16 @@ def test_a_new_password_ends_every_session(machine: WebMachine, tmp_path: Path) 
     assert sign_in(client, "another long password") == 303
 
 
+@pytest.mark.parametrize(("set_back_h", "status"), [(1.0, 200), (1.9, 200), (2.1, 302)])
+def test_a_clock_that_is_set_back_an_hour_signs_nobody_out(
+    machine: WebMachine, monkeypatch: pytest.MonkeyPatch, set_back_h: float, status: int
+) -> None:
+    monkeypatch.setattr("web_ui.session.time.time", lambda: 4_000_000_000.0)
+    client = machine.staff()
+    monkeypatch.setattr("web_ui.session.time.time", lambda: 4_000_000_000.0 - 3600 * set_back_h)
+    assert client.get("/staff").status_code == status
+
+
 def test_a_session_expires(machine: WebMachine, monkeypatch: pytest.MonkeyPatch) -> None:
     client = machine.staff()
     hours = machine.config.web.session_hours

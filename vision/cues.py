@@ -70,9 +70,14 @@ def _sagittal(calibration: Calibration, landmarks: Landmarks, plate_centre: Floa
             out["near_hip_forward"] = float((place - seat) @ machine.seat_forward)
         if name == "ankle":
             out["near_ankle_lift"] = float((plate_centre - place) @ machine.plate_normal)
-    if uses_mask(calibration) and landmarks.mask is not None:
+    if uses_mask(calibration) and landmarks.mask is not None and _is_mask(landmarks.mask):
         out["lumbar_outline"] = silhouette_back_deg(calibration, landmarks.mask)
     return out
+
+
+def _is_mask(mask: NDArray[np.float32]) -> bool:
+    """Shares from 0 to 1, rounding aside; a number that is none is not among them."""
+    return bool(((mask >= -0.01) & (mask <= 1.01)).all())
 
 
 def _frontal(calibration: Calibration, landmarks: Landmarks, joints: Joints) -> dict[str, float]:

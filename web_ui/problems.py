@@ -6,6 +6,7 @@ import json
 from http import HTTPStatus
 
 from flask import Flask, Response, render_template, request
+from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from device.bus import BusError
@@ -33,10 +34,15 @@ def _is_api() -> bool:
     return request.path.startswith("/api/") or request.path in ("/healthz", "/metrics")
 
 
+def _has_host() -> bool:
+    return request_ctx.url_adapter is not None
+
+
 def answer(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Response:
     if _is_api():
         return problem_response(status, detail, headers)
-    if request.path.startswith("/staff"):
+    # a page has links, which need a name that they lead to: with a Host header that is none there is no page
+    if request.path.startswith("/staff") and _has_host():
         response = Response(render_template("staff/error.html", title=status.phrase, detail=detail), status.value)
     else:
         text = f"{status.value} {status.phrase}\n{detail}\n"

@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
 
@@ -59,6 +60,8 @@ TESTS = (
     Prerequisite("chromium-driver", "the tests of the pages", _runs("chromedriver")),
     Prerequisite("strace", "the tests of the store", _runs("strace")),
     Prerequisite("shellcheck", "the tests of the scripts", _runs("shellcheck")),
+    Prerequisite("gcc", "the tests of faults", _runs("gcc")),
+    Prerequisite("libc6-dev", "the tests of faults", lambda: Path("/usr/include/stdlib.h").exists()),
     Prerequisite("systemd", "the tests of the services", _runs("systemd-analyze")),
 )
 

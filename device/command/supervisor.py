@@ -21,7 +21,8 @@ SERVICES = ("device", "web", "vision")
 """In the order they start: the buzzer first, the slow model last."""
 SUPERVISED = "LEGPRESS_SUPERVISED"
 """Set in a child's environment: it ends when its supervisor does."""
-_RESTART_AFTER_S = 0.5
+_RESTART_AFTER_S = 0.1
+"""As RestartSec in systemd/: nobody is warned meanwhile, and a start takes long enough to be no busy loop."""
 _STOP_WITHIN_S = 1.5
 """A child that has not ended this long after SIGTERM is killed: Ctrl-C ends everything within 2 s."""
 WATCHDOG_S = {"device": 3.0, "web": 10.0, "vision": 10.0}

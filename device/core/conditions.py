@@ -5,6 +5,7 @@ An old value is no value: everything here is judged by the age of the newest sam
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from device.core.carriage_watch import CARRIAGE_FRESH_S
@@ -66,7 +67,9 @@ def _seen(turn: Turn) -> tuple[Measure, ...]:
 
 
 def update_conditions(turn: Turn) -> None:
-    """Bring the list up to date; a condition keeps the time at which it began."""
+    """Bring the list up to date; a condition keeps the time at which it began, and none begins before time is known."""
+    if not math.isfinite(turn.now_s):
+        return
     found: list[tuple[ConditionKind, str]] = []
     if turn.cues.out_of_order:
         found.append(("out_of_order", "This machine is out of order - staff have been called"))

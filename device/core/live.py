@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final, Literal
 
 from device.core.actions import Show
@@ -30,7 +31,12 @@ _UNKNOWN: Final = Sided()
 
 
 def show(turn: Turn, new_frame: bool) -> None:
-    """Ask to publish when something changed, when a new figure is due, or when it has been silent for long enough."""
+    """Ask to publish when something changed, when a new figure is due, or when it has been silent for long enough.
+
+    Not before the first event with a time: a state without one says nothing.
+    """
+    if not math.isfinite(turn.now_s):
+        return
     published = turn.published
     age_s = turn.now_s - published.t_s
     if published.stale or age_s >= EVERY_S or (new_frame and age_s >= FRAME_S):

@@ -20,10 +20,10 @@ REPLAY_STEP_S = 0.06
 
 def utc_at(clock: Clock, t_s: float) -> str:
     """The wall-clock time of the monotonic ``t_s``, ISO 8601; empty before the first tick."""
-    ticked = None if clock.tick_s is None else _parsed(clock.tick_utc)
-    if ticked is None or clock.tick_s is None:
+    read = None if clock.read_s is None else _parsed(clock.read_utc)
+    if read is None or clock.read_s is None:
         return ""
-    return (ticked + timedelta(seconds=t_s - clock.tick_s)).isoformat(timespec="milliseconds")
+    return (read + timedelta(seconds=t_s - clock.read_s)).isoformat(timespec="milliseconds")
 
 
 @lru_cache(maxsize=4)

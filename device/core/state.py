@@ -32,8 +32,12 @@ class Clock(NamedTuple):
     now_s: float = float("-inf")
     """The newest time of any event."""
     tick_s: float | None = None
-    tick_utc: str = ""
+    """The newest tick."""
     first_tick_s: float | None = None
+    read_s: float | None = None
+    """When the wall clock was read that times for people are counted from; not during a set, whose times keep their
+    distances when somebody, or the network, sets the clock."""
+    read_utc: str = ""
 
 
 class Sensors(NamedTuple):

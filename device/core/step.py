@@ -126,7 +126,7 @@ def _in_time(turn: Turn, t_s: float) -> bool:
     if not math.isfinite(t_s) or (clock.tick_s is not None and t_s > clock.tick_s + FUTURE_S):
         return False
     if t_s > clock.now_s:
-        turn.clock = Clock(t_s, clock.tick_s, clock.tick_utc, clock.first_tick_s)
+        turn.clock = clock._replace(now_s=t_s)
     return True
 
 
@@ -175,7 +175,9 @@ def _tick(turn: Turn, tick: Tick) -> None:
     if not math.isfinite(tick.t_s) or (clock.tick_s is not None and tick.t_s < clock.tick_s):
         return
     first_s = tick.t_s if clock.first_tick_s is None else clock.first_tick_s
-    turn.clock = Clock(max(tick.t_s, clock.now_s), tick.t_s, tick.time_utc, first_s)
+    reads = turn.set is None or clock.read_s is None
+    read_s, read_utc = (tick.t_s, tick.time_utc) if reads else (clock.read_s, clock.read_utc)
+    turn.clock = Clock(max(tick.t_s, clock.now_s), tick.t_s, first_s, read_s, read_utc)
     forget_stale_load(turn)
     judge_seat(turn)
     end_unseen(turn)

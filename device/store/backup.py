@@ -16,7 +16,7 @@ from pathlib import Path
 
 from device.errors import RunError, UserError
 from device.store import kept_files
-from device.store.backup_list import PREFIX, SUFFIX, backup_folder, backup_time, backups_of
+from device.store.backup_list import PREFIX, SUFFIX, backup_folder, backup_time, backups_of, next_number
 from device.store.engine import connect_readonly
 
 KEPT = 14
@@ -70,7 +70,7 @@ def back_up(database: Path, to: Path | None = None, why: str = "") -> Path:
     try:
         into.parent.mkdir(mode=0o2770, parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)
-        _copy(database, partial)
+        _copy(database, partial, next_number(database))
         kept_files.put_into(partial, kept_files.found_in(database.parent))
         if (fault := fault_of(partial)) is not None:
             raise BackupError(f"{database} is damaged ({fault}); no backup was made of it")
@@ -88,9 +88,10 @@ def back_up(database: Path, to: Path | None = None, why: str = "") -> Path:
     return into
 
 
-def _copy(database: Path, copy: Path) -> None:
+def _copy(database: Path, copy: Path, number: int) -> None:
     with closing(connect_readonly(database)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target, pages=256)
+        target.execute(f"PRAGMA user_version={number}")
         target.execute("PRAGMA journal_mode=DELETE")  # one file, with no log beside it
 
 

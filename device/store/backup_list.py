@@ -12,6 +12,9 @@ BACKUPS = "backups"
 PREFIX, SUFFIX = "legpress-", ".sqlite3"
 NAME = re.compile(r"legpress-(\d{8}T\d{6}Z)(?:-([a-z0-9][a-z0-9-]{0,39}))?\.sqlite3", re.ASCII)
 """The moment (UTC) and, for those that were not made by the night's timer, why."""
+LARGEST_NUMBER = 2**31 - 1
+_MAGIC, _NUMBER_AT = b"SQLite format 3\x00", 60
+"""Where a database's ``user_version`` stands (sqlite.org/fileformat.html): free for the program's use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,24 @@ def backup_folder(database: Path) -> Path:
 
 
 def backups_of(database: Path) -> list[Path]:
-    """Newest first, by the moment in their names."""
-    return sorted(backup_folder(database).glob(f"{PREFIX}*{SUFFIX}"), key=lambda path: path.name, reverse=True)
+    """Newest first: in the order in which they were made, which a clock that was set back cannot change."""
+    found = backup_folder(database).glob(f"{PREFIX}*{SUFFIX}")
+    return sorted(found, key=lambda path: (number_of(path), path.name), reverse=True)
+
+
+def number_of(backup: Path) -> int:
+    """Backups are numbered as they are made; 0 for one from before they were, and for what is none."""
+    try:
+        with backup.open("rb") as file:
+            head = file.read(_NUMBER_AT + 4)
+    except OSError:
+        return 0
+    number = int.from_bytes(head[_NUMBER_AT:], "big") if head.startswith(_MAGIC) and len(head) > _NUMBER_AT else 0
+    return number if number <= LARGEST_NUMBER else 0
+
+
+def next_number(database: Path) -> int:
+    return min(max(map(number_of, backups_of(database)), default=0) + 1, LARGEST_NUMBER)
 
 
 def backup_time(path: Path) -> datetime | None:
