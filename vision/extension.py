@@ -46,6 +46,10 @@ class Extension:
         self._still_since_s: float | None = None
         self._last_m, self._last_s, self._highest_m = math.inf, 0.0, math.inf
 
+    @property
+    def knows_top(self) -> bool:
+        return self._top_m is not None and self._rested >= SURE_FRAMES
+
     def follow(self, t_s: float, carriage_m: float, can_rest: bool) -> bool:
         """Whether the lifter rests at the top: still, near the highest place. ``can_rest``: no knee looks bent."""
         self._recent_m.append(carriage_m)
@@ -57,7 +61,8 @@ class Extension:
         elif t_s - self._still_since_s > PAUSE_S:
             self._rested, self._top_m, self._straight_m = 0, None, None
             self._still_since_s = t_s
-        risen = self._top_m is not None and self._rested >= SURE_FRAMES and self._top_m - carriage_m > AT_TOP_M
+        top_m = self._top_m if self.knows_top else None
+        risen = top_m is not None and top_m - carriage_m > AT_TOP_M
         if rests and not risen and self._rested < RESTED_FRAMES:
             self._rested += 1
             before_m = carriage_m if self._top_m is None else self._top_m

@@ -32,7 +32,7 @@ from vision.lifter import (
     valgus_deg,
 )
 from vision.person import lifter_region_px, sits_on_machine
-from vision.plate import PlatePosition, PlateTracker
+from vision.plate import UNSURE_M, PlatePosition, PlateTracker
 from vision.plate_sticker import PlateSticker
 from vision.sights import FeetOnPlate, landmark_bias_m, landmark_weight, leg_px
 from vision.trunk import trunk_direction
@@ -158,6 +158,8 @@ class PostureEstimator:
         self._shape.add(carriage_m, sights)
         if self._extension.follow(t_s, carriage_m, can_rest=not any(_looks_bent(c) for c in seen)):
             self._shape.rest_at(carriage_m)
+        if not self._extension.knows_top:  # leg and hips are not known so well that the plate's place alone tells
+            carriage_error_m = max(carriage_error_m, UNSURE_M)
         refines = self._shape.frames < 60 or self._shape.frames % 3 == 0
         if refines:
             self._shape.refine(self._bias_m, self._slope_m)
