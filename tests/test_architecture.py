@@ -46,6 +46,7 @@ READING_THE_STORE = {
     "device.store.retention",
     "device.store.rows",
     "device.store.schema",
+    "device.store.tallies",
 }
 """What web_ui may use besides: reading, never writing."""
 
