@@ -74,11 +74,12 @@ def check_buzzer(machine: Machine) -> None:
 
 
 def check_recovery(machine: Machine) -> None:
-    """6."""
+    """6. A pose from before is believed for a while: only a new one shows that the cameras see again."""
+    mended_s = time.monotonic()
     for name, works in (
         ("device", machine.device_works),
         ("web", machine.web_works),
-        ("vision", machine.vision_works),
+        ("vision", lambda: machine.seen_since(mended_s)),
     ):
         took_s = wait_for(works, RECOVERS_S[name], f"{name} works again after {machine.fault}")
         if took_s > 0.1:

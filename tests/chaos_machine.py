@@ -8,12 +8,13 @@ import os
 import re
 import socket
 import sqlite3
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ from device.command.demo import demo_config
 from device.command.supervisor import SERVICES, Supervisor
 from device.messages import LiveState
 from device.scenario import load_scenario
+from device.scenario_clock import ScenarioClock
 from device.scenario_faults import Broken, ScenarioFaults
 from device.store.prepare import database_path
 
@@ -174,6 +176,11 @@ class Machine(threading.Thread):
         state = self.state()
         return state is not None and bool(state.cameras) and state.form_check
 
+    def seen_since(self, began_s: float) -> bool:
+        """Form is checked on a pose that was taken after ``began_s``: an older one is believed for a while."""
+        state = self.state()
+        return self.vision_works() and state is not None and (state.t_s - (state.pose_age_s or 0.0)) > began_s
+
     def web_works(self) -> bool:
         return self.page(timeout_s=1.0) == 200
 
@@ -234,3 +241,19 @@ def wait_for(happened: Callable[[], bool], within_s: float, what: str) -> float:
             raise BrokenInvariantError(f"{what}: not within {within_s:g} s")
         time.sleep(0.02)
     return time.monotonic() - began_s
+
+
+@contextlib.contextmanager
+def running_machine(prefix: str) -> Iterator[Machine]:
+    """The three processes in a folder of their own, started and with the scenario under way; ended at the end."""
+    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+        (Path(name) / "state").mkdir()
+        machine = Machine(Path(name), Report())
+        try:
+            machine.supervisor.__enter__()
+            machine.start()
+            wait_for(lambda: machine.page() == 200 and machine.store_works(), 120, "the machine started")
+            ScenarioClock(machine.config.paths.runtime_dir).start(time.monotonic())
+            yield machine
+        finally:
+            machine.end()

@@ -18,12 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
-from chaos import Machine, Report, wait_for
+from chaos_machine import running_machine
 from core_story import Story, as_measured
 
 from device.core.actions import StoreRep
 from device.recorder import Recorder
-from device.scenario_clock import ScenarioClock
 from device.store.prepare import prepare_database
 from device.store.writer import StoreWriter
 
@@ -100,21 +99,12 @@ def pass_sets(count: int, folder: Path) -> dict[str, object]:
 def run_processes(minutes: float, plot_in: Path | None) -> dict[str, object]:
     """The real processes on the simulated machine, again and again through the scenario."""
     course = Course()
-    with tempfile.TemporaryDirectory(prefix="legpress-soak-") as name:
-        (Path(name) / "state").mkdir()
-        machine = Machine(Path(name), Report())
-        try:
-            machine.supervisor.__enter__()
-            machine.start()
-            wait_for(lambda: machine.page() == 200 and machine.store_works(), 120, "the machine started")
-            ScenarioClock(machine.config.paths.runtime_dir).start(time.monotonic())
-            began_s = time.monotonic()
-            while (elapsed_s := time.monotonic() - began_s) < 60 * minutes:
-                course.note(elapsed_s, machine.usage())
-                time.sleep(min(_EVERY_S, 60 * minutes / 20))
-            reps, restarts, wrong = len(machine.reps()), machine.supervisor.restarts, list(machine.wrong)
-        finally:
-            machine.end()
+    with running_machine("legpress-soak-") as machine:
+        began_s = time.monotonic()
+        while (elapsed_s := time.monotonic() - began_s) < 60 * minutes:
+            course.note(elapsed_s, machine.usage())
+            time.sleep(min(_EVERY_S, 60 * minutes / 20))
+        reps, restarts, wrong = len(machine.reps()), machine.supervisor.restarts, list(machine.wrong)
     if plot_in is not None:
         plot(course, plot_in / "soak.png")
     return {

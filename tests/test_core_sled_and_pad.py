@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from device.config import Carriage, Config, Load, Pads, Seat
 from device.core import step as step_module
 from device.core.pad_watch import evidence_of, touches
-from device.messages import CarriageSample, LoadSample, PadSample, SeatSample
+from device.messages import CarriageSample, LoadSample, PadSample, SeatQuality, SeatSample
 
 WITH_SLED = CALIBRATED.model_copy(update={"carriage": Carriage(sensor="encoder")})
 WITH_PADS = CALIBRATED.model_copy(update={"pads": Pads(enabled=True)})
@@ -243,8 +243,8 @@ def test_a_zero_that_has_moved_is_a_condition_for_staff() -> None:
     ("quality", "detail"),
     [("two_switches", "Two seat switches are closed"), ("disagree", "The two seat sensors differ")],
 )
-def test_a_seat_that_contradicts_itself_is_told(quality: str, detail: str) -> None:
-    story = Story(seat=SeatSample(0.0, None, None, quality)).wait(1)  # type: ignore[arg-type]
+def test_a_seat_that_contradicts_itself_is_told(quality: SeatQuality, detail: str) -> None:
+    story = Story(seat=SeatSample(0.0, None, None, quality)).wait(1)
     assert [c.detail[: len(detail)] for c in story.live.conditions if c.kind == "seat_failed"] == [detail]
 
 

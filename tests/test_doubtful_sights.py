@@ -75,17 +75,17 @@ def test_a_lifter_who_fits_is_told_in_every_frame() -> None:
     assert all(sample.knee_flexion_deg.left is not None for sample in watched({}))
 
 
-def test_what_was_learned_at_a_wrong_start_of_the_carriage_is_dropped() -> None:
+def test_what_was_learned_at_a_wrong_start_of_the_carriage_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     estimator = PostureEstimator([OBLIQUE])
     learned = []
     for i in range(20):
         carriage_m = travel_at(i)
         tracker = estimator._cameras[0].plate
         position = tracker.update
-        if i == 12:
-            tracker.update = lambda *a, p=position: replace(p(*a), corrected_m=-0.2)  # type: ignore[method-assign]
-        estimator.update(0, i / 15, drawn(OBLIQUE, carriage_m), seen_at(carriage_m))
-        tracker.update = position  # type: ignore[method-assign]
+        with monkeypatch.context() as patch:
+            if i == 12:
+                patch.setattr(tracker, "update", lambda *seen, p=position: replace(p(*seen), corrected_m=-0.2))
+            estimator.update(0, i / 15, drawn(OBLIQUE, carriage_m), seen_at(carriage_m))
         learned.append(estimator._shape.frames)
     assert learned == [*range(1, 13), *range(1, 9)]
 

@@ -79,10 +79,11 @@ def test_an_export_may_go_to_a_file(config: Path, tmp_path: Path, capsys: pytest
 def test_wrong_arguments_are_one_line_and_exit_code_2(
     arguments: list[str], message: str, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    code: int | str | None
     try:
         code = main(["export", *arguments, "--config", str(config)])
-    except SystemExit as ended:
-        code = ended.code  # type: ignore[assignment] # argparse's own exit
+    except SystemExit as ended:  # argparse's own exit
+        code = ended.code
     captured = capsys.readouterr()
     assert code == 2
     assert len(captured.err.splitlines()) == 1
