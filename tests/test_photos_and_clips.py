@@ -36,11 +36,11 @@ SETS = (
 
 @pytest.mark.skipif(PHOTOS is None, reason="LEGPRESS_PHOTOS names no folder")
 @pytest.mark.parametrize(
-    ("photo", "true_deg", "within_deg"),
-    # By a person's eye, itself good to 10 degrees. The bent knees are read 13 too far on a machine nobody measured.
-    [("leg_press_0", 25.0, 10.0), ("leg_press_1", 100.0, 15.0)],
+    ("photo", "true_deg"),
+    # By a person's eye, itself good to 10 degrees.
+    [("leg_press_0", 25.0), ("leg_press_1", 100.0)],
 )
-def test_a_man_in_a_photograph_is_measured_and_not_warned(photo: str, true_deg: float, within_deg: float) -> None:
+def test_a_man_in_a_photograph_is_measured_and_not_warned(photo: str, true_deg: float) -> None:
     assert PHOTOS is not None
     config = load()
     image = np.asarray(cv2.imread(str(Path(PHOTOS) / f"{photo}.jpg")), dtype=np.uint8)
@@ -54,7 +54,7 @@ def test_a_man_in_a_photograph_is_measured_and_not_warned(photo: str, true_deg: 
             judge.see(Moment(t_s, (Seen(0, Frame(image, t_s, count), landmarks),), (sample,)))
     judge.end()
     assert sample.person
-    assert sample.knee_flexion_deg.right == pytest.approx(true_deg, abs=within_deg)
+    assert sample.knee_flexion_deg.right == pytest.approx(true_deg, abs=10.0)
     assert judge.analysis.alerts == []
 
 
