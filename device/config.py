@@ -203,7 +203,7 @@ class Faults(Section):
 
     back_rounding_deg: Severe = Severe(onset=9, release=6, dwell_s=0.05, high=18, high_heavy=12)
     back_arching_deg: Hysteresis = Hysteresis(onset=6.5, release=4.5, dwell_s=0.05)
-    knee_valgus_deg: Severe = Severe(onset=6, release=4, dwell_s=0.05, high=14, high_heavy=10)
+    knee_valgus_deg: Severe = Severe(onset=5.5, release=3.5, dwell_s=0.05, high=14, high_heavy=10)
     knee_lockout_deg: Hysteresis = Hysteresis(onset=6.5, release=9)
     """Knee flexion: below ``onset``, released above ``release``."""
     hips_forward_m: Hysteresis = Hysteresis(onset=0.04, release=0.025, dwell_s=0.5)

@@ -147,6 +147,8 @@ class PoseSample:
     """By measure name (``valgus_left_deg``, ``lumbar_flexion_deg``, ...), same unit as the measure."""
     cues: dict[str, float] = field(default_factory=dict)
     """Further raw evidence that ``device.core.posture`` contrasts with the member's neutral."""
+    cues_behind_m: dict[str, float] = field(default_factory=dict)
+    """By cue, where its camera's newest frame is older than this moment: how far the carriage went since."""
     figure: dict[str, Point] = field(default_factory=dict)
     """Fitted joints for drawing, by name (``hip_left``, ``knee_right``, ``plate_top``, ``pad_bottom``, ...)."""
     schema_version: int = SCHEMA_VERSION

@@ -251,13 +251,13 @@ MOCK = '[pins]\nfactory = "mock"\n[simulation]\nscenario = "clean"\n'
         ),
         ("[faults.hips_forward_m]\nonset = 4", "2: faults.hips_forward_m.onset = 4: allowed 0.005 to 0.3 (metres)"),
         (
-            "[faults.knee_valgus_deg]\nhigh = 6\nhigh_heavy = 6.5",
-            "2: faults.knee_valgus_deg.high = 6: must be above faults.knee_valgus_deg.onset = 6 (degrees)",
+            "[faults.knee_valgus_deg]\nhigh = 5\nhigh_heavy = 5.5",
+            "2: faults.knee_valgus_deg.high = 5: must be above faults.knee_valgus_deg.onset = 5.5 (degrees)",
         ),
         (
             "[faults.knee_valgus_deg]\nhigh_heavy = 15",
             "2: faults.knee_valgus_deg.high_heavy = 15: allowed from faults.knee_valgus_deg.onset to its high, "
-            "6 to 14 (degrees)",
+            "5.5 to 14 (degrees)",
         ),
         ("[pins]\nbutton = 22", "2: pins.button = 22: taken by pins.light_blue; each device needs its own pin"),
         (

@@ -13,7 +13,7 @@ from seen_machine import landmarks_of, make_machine, seen_from
 from test_plate import TRAVEL_M, drawn
 
 from device.core.posture import PostureState, judge, learn_neutral, reading_errors
-from device.messages import CARRIAGE_CORRECTED, PoseSample
+from device.messages import CARRIAGE_CORRECTED, PoseSample, Sided
 from vision.landmarks import LEFT_KNEE, Landmarks
 from vision.lifter import POSE_MEAN, SHAPE_MEAN, LegModel, knee_flexion_deg
 from vision.posture import PostureEstimator
@@ -21,6 +21,7 @@ from vision.sights import LEG_LANDMARKS, landmark_bias_m
 
 OBLIQUE = seen_from(make_machine(), np.array([1.6, -1.9, 1.5]), "oblique")
 SIDE = seen_from(make_machine(), np.array([2.7, -0.1, 0.9]), "side")
+FRONT = seen_from(make_machine(), np.array([0.1, -1.6, 2.9]), "front")
 MODEL = LegModel(OBLIQUE)
 
 
@@ -130,10 +131,14 @@ def test_the_knee_is_less_sure_near_straight_and_before_the_legs_were_seen_bent(
     assert abs((bent.knee_flexion_deg.left or 0.0) - true) < 3 * bent.standard_error["knee_flexion_left_deg"]
 
 
-def heel_of(lift_m: float, slide_m: float) -> float | None:
+def heel_of(lift_m: float, slide_m: float, bent_deg: float = 90.0, step_m: float | None = 0.01) -> float | None:
     def sample(i: int, lift: float, slide: float) -> PoseSample:
         cues = {"near_ankle_lift": lift, "near_hip_forward": slide}
-        return PoseSample(i, i / 15, True, (), ("heel_lift",), carriage_m=0.1 + 0.1 * float(np.sin(i / 8)), cues=cues)
+        cues |= {} if step_m is None else {"near_ankle_step": step_m}
+        return PoseSample(
+            i, i / 15, True, (), ("heel_lift",), carriage_m=0.1 + 0.1 * float(np.sin(i / 8)), cues=cues,
+            knee_flexion_deg=Sided(bent_deg, bent_deg),
+        )  # fmt: skip
 
     neutral = learn_neutral([sample(i, 0.08, 0.02) for i in range(100)])
     _, posture = judge(PostureState(), sample(200, 0.08 + lift_m, 0.02 + slide_m), neutral)
@@ -144,3 +149,33 @@ def test_a_heel_is_told_unless_the_hips_slid_or_the_ankle_went_astray() -> None:
     assert heel_of(0.03, 0.0) == pytest.approx(13.3, abs=0.5)
     assert heel_of(0.03, 0.05) is None
     assert heel_of(0.12, 0.0) is None
+
+
+def test_no_heel_is_told_near_straight_or_while_the_landmarks_lag_behind_the_plate() -> None:
+    assert heel_of(0.03, 0.0, bent_deg=40.0) is None
+    assert heel_of(0.03, 0.0, step_m=0.04) is None
+    assert heel_of(0.03, 0.0, step_m=None) is None
+
+
+def test_what_a_camera_saw_before_the_plate_moved_on_is_taken_where_the_plate_was() -> None:
+    """Two cameras that look in turns, half a period apart."""
+    estimator = PostureEstimator([SIDE, FRONT])
+    model = LegModel(SIDE)
+    lifts, lags_m, errors_deg = [], [], []
+    for i in range(200):
+        calibration = (SIDE, FRONT)[i % 2]
+        t_s = i / 30
+        carriage_m = 0.15 - 0.15 * float(np.cos(2 * np.pi * t_s / 2.5))
+        joints = model.joints(SHAPE_MEAN, POSE_MEAN, np.array(carriage_m))
+        seen = landmarks_of(calibration, joints, landmark_bias_m(calibration)[0])
+        sample = estimator.update(i % 2, t_s, drawn(calibration, carriage_m), seen)
+        if i < 100:
+            continue
+        lifts.append(sample.cues["near_ankle_lift"])
+        before_m = 0.15 - 0.15 * float(np.cos(2 * np.pi * (t_s - 1 / 30) / 2.5))
+        name = ("valgus_left_seen", "lumbar_seen")[i % 2]  # of the camera that does not look now
+        lags_m.append(abs(sample.cues_behind_m.get(name, 0.0) - (carriage_m - before_m)))
+        errors_deg.append(abs((sample.knee_flexion_deg.left or 0.0) - float(knee_flexion_deg(joints)[0])))
+    assert max(lags_m) < 0.006
+    assert np.ptp(lifts) < 0.01  # the feet stay on the plate; it goes 12 mm from look to look
+    assert np.mean(errors_deg) < 2.0

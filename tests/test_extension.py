@@ -107,6 +107,15 @@ def test_who_is_first_seen_on_the_way_does_not_rest_there() -> None:
     assert not lifter.seen.follow(100.0, 0.07, can_rest=True)
 
 
+def test_two_cameras_at_one_moment_show_no_standstill() -> None:
+    lifter = rested()
+    for step in range(10):
+        lifter.t_s += FRAME_S
+        carriage_m = 0.02 - 0.015 * step
+        assert not lifter.seen.follow(lifter.t_s, carriage_m, can_rest=True)
+        assert not lifter.seen.follow(lifter.t_s, carriage_m, can_rest=True)
+
+
 def test_a_set_that_begins_at_the_bottom_has_no_resting_top_yet() -> None:
     lifter = Lifter()
     lifter.stands(0.25, 1.0, can_rest=False)

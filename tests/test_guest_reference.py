@@ -60,3 +60,13 @@ def test_whatever_comes_no_value_is_larger_than_what_was_seen(seen: list[tuple[f
         largest = max(largest, abs(value))
         reference, values = reference.compare(carriage_m, {"lumbar": value}, bent)
         assert abs(values["lumbar"]) <= 2 * largest + 30.0
+
+
+def test_a_value_seen_before_the_carriage_moved_on_is_compared_where_it_was_seen() -> None:
+    reference = GuestReference()
+    for carriage_m, level in ((0.10, 2.0), (0.20, 8.0)):
+        for _ in range(5):
+            reference, _ = reference.compare(carriage_m, {"lumbar": level}, -0.5)
+    after, values = reference.compare(0.20, {"lumbar": 3.0}, -0.5, {"lumbar": 0.10})
+    assert values["lumbar"] == pytest.approx(reference.compare(0.10, {"lumbar": 3.0}, -0.5)[1]["lumbar"], abs=0.5)
+    assert after == reference  # learned when it was new

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -71,6 +72,18 @@ def test_deeper_than_the_neutral_no_arching_is_told_but_rounding_is() -> None:
     profile = learn_neutral(enrolment())
     assert lumbar_of(profile, 1.2, offset=1.0, rounding=-10.0) > -6.0
     assert lumbar_of(profile, 1.2, offset=1.0, rounding=15.0) > 9.0
+
+
+@given(then=st.floats(0.2, 0.9), moved=st.floats(-0.15, 0.15))
+def test_a_cue_that_is_older_than_the_carriage_is_compared_where_it_was_seen(then: float, moved: float) -> None:
+    neutral = learn_neutral(enrolment())
+    now = sample(10.0, then + moved, offset=1.0)
+    late = replace(
+        now, cues=cues_at(then, offset=1.0, rounding=10.0), cues_behind_m=dict.fromkeys(now.cues, 0.3 * moved)
+    )
+    fresh = replace(sample(10.0, then, offset=1.0), cues=late.cues, knee_flexion_deg=now.knee_flexion_deg)
+    told, wanted = (judge(PostureState(), each, neutral)[1].lumbar_flexion_deg for each in (late, fresh))
+    assert told == pytest.approx(wanted)
 
 
 def test_valgus_is_told_on_its_own_side_only() -> None:

@@ -12,6 +12,8 @@ from collections import deque
 from typing import Final
 
 STILL_M_S: Final = 0.03
+SAME_MOMENT_S: Final = 0.02
+"""Two cameras' frames that are nearer in time show no movement (ours)."""
 NEAR_TOP_M: Final = 0.03
 RISEN_ERROR_DEG: Final = 2.5
 """Of the flexion of who has risen (ours): the hips may have moved by a millimetre."""
@@ -44,7 +46,7 @@ class Extension:
         self._straight_m: float | None = None
         self._recent_m: deque[float] = deque(maxlen=3)
         self._still_since_s: float | None = None
-        self._last_m, self._last_s, self._highest_m = math.inf, 0.0, math.inf
+        self._last_m, self._last_s, self._highest_m, self._still = math.inf, -1e9, math.inf, False
 
     @property
     def knows_top(self) -> bool:
@@ -75,10 +77,11 @@ class Extension:
         return rests
 
     def _stands(self, t_s: float, carriage_m: float) -> bool:
-        still = abs(carriage_m - self._last_m) <= STILL_M_S * max(t_s - self._last_s, 0.01)
-        self._last_m, self._last_s = carriage_m, t_s
         self._highest_m = min(self._highest_m, carriage_m)
-        return still and carriage_m - self._highest_m < NEAR_TOP_M
+        if t_s - self._last_s >= SAME_MOMENT_S:
+            self._still = abs(carriage_m - self._last_m) <= STILL_M_S * (t_s - self._last_s)
+            self._last_m, self._last_s = carriage_m, t_s
+        return self._still and carriage_m - self._highest_m < NEAR_TOP_M
 
     def bounds_deg(self, carriage_m: float, leg_m: float) -> tuple[float, float] | None:
         """Least and most flexion of the knees with the plate there; ``leg_m``: length of thigh and shank.

@@ -52,6 +52,8 @@ class Sights:
     """(cameras, 2, 3, 3) change of that over 40 degrees more."""
     pose_mean: Floats = field(default_factory=POSE_MEAN.copy)
     """(4,) what the pose is expected to be."""
+    behind_m: Floats = field(default_factory=lambda: np.zeros(1))
+    """(cameras,) or (1,) how far the carriage went since each camera's newest frame (m, + = lowered)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +79,7 @@ class LegFit:
 
     def residuals(self, shape: Floats, pose: Floats, carriage_m: Floats, sights: Sights, trial_axis: int) -> Floats:
         """(..., r): image (pixels / sd, Huber), straight-leg limit, pose prior."""
-        joints = self.model.joints(shape, pose, carriage_m)
+        joints = self._seen_joints(shape, pose, carriage_m, sights)
         miss = (self.predicted_px(joints, sights) - sights.px) * sights.weight[..., None]
         # The first trial's distances weigh all trials alike: a weight that moved with the trial would bend the slopes.
         far = np.sqrt(np.sum(np.take(miss, [0], axis=trial_axis) ** 2, axis=-1, keepdims=True))
@@ -85,13 +87,17 @@ class LegFit:
         image = miss.reshape(*miss.shape[:-4], -1)
         prior = (pose - sights.pose_mean) / self._pose_sd
         prior = np.broadcast_to(prior, (*image.shape[:-1], 4))
-        return np.concatenate([image, joints.overreach_m / STRAIGHT_SD_M, prior], axis=-1)
+        return np.concatenate([image, joints.overreach_m.max(axis=-2) / STRAIGHT_SD_M, prior], axis=-1)
+
+    def _seen_joints(self, shape: Floats, pose: Floats, carriage_m: Floats, sights: Sights) -> Joints:
+        """(..., cameras or 1, 2, ...) the joints when each camera's newest frame was taken."""
+        then_m = carriage_m[..., None] - sights.behind_m
+        return self.model.joints(shape[..., None, :], pose[..., None, :], then_m)
 
     def predicted_px(self, joints: Joints, sights: Sights) -> Floats:
-        """(..., cameras, 2, 3, 2) where each camera should see the landmarks of these joints."""
-        flexion = knee_flexion_deg(joints)
-        drift = ((flexion - BIAS_AT_DEG) / BIAS_STEP_DEG)[..., None, :, None, None] * sights.slope_m
-        places = joints.stacked()[..., None, :, :, :] + sights.bias_m + drift
+        """(..., cameras, 2, 3, 2) where each camera should see the landmarks of joints (..., cameras or 1, 2, ...)."""
+        drift = ((knee_flexion_deg(joints) - BIAS_AT_DEG) / BIAS_STEP_DEG)[..., None, None] * sights.slope_m
+        places = joints.stacked() + sights.bias_m + drift
         seen = np.einsum("kij,...ksnj->...ksni", self._projections[:, :, :3], places)
         seen = seen + self._projections[:, None, None, :, 3]
         return cast(Floats, seen[..., :2] / np.maximum(seen[..., 2:], 1e-3))
@@ -111,8 +117,9 @@ class LegFit:
             if np.abs(step).max() < SETTLED_M:
                 break
         covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
+        apart_px = self.predicted_px(self._seen_joints(shape, pose, carriage, sights), sights) - sights.px
         joints = self.model.joints(shape, pose, carriage)
-        return PoseFit(pose, covariance, joints, self._miss(joints, sights))
+        return PoseFit(pose, covariance, joints, _miss(apart_px, sights.weight))
 
     def knee_errors_deg(self, shape: Floats, shape_covariance: Floats, fit: PoseFit, carriage_m: float) -> Floats:
         """(2,) standard error of each knee's flexion, as the pose's and the shape's uncertainty give it (deg)."""
@@ -130,11 +137,11 @@ class LegFit:
         error = np.sqrt(bent**2 + 2 * bent * np.sqrt(np.maximum(variance, 0.0))) - bent
         return cast(Floats, np.hypot(error, ALIKE_ERROR_DEG))
 
-    def _miss(self, joints: Joints, sights: Sights) -> Floats:
-        """(2,) see ``PoseFit.miss``; what no camera sees does not count."""
-        apart = np.sum((self.predicted_px(joints, sights) - sights.px) ** 2, axis=-1) * sights.weight**2
-        used = np.maximum(2 * np.count_nonzero(sights.weight, axis=(0, 2)), 1)
-        return cast(Floats, np.sqrt(apart.sum(axis=(0, 2)) / used))
+def _miss(apart_px: Floats, weight: Floats) -> Floats:
+    """(2,) see ``PoseFit.miss``; what no camera sees does not count."""
+    apart = np.sum(apart_px**2, axis=-1) * weight**2
+    used = np.maximum(2 * np.count_nonzero(weight, axis=(0, 2)), 1)
+    return cast(Floats, np.sqrt(apart.sum(axis=(0, 2)) / used))
 
 
 class ShapeFit:

@@ -66,6 +66,10 @@ SWAPPED_GAIN: Final = 3.0
 """Left and right are exchanged back where the landmarks miss the last frame's legs by more standard deviations than the
 first, and the other way round come so many times nearer (ours)."""
 SWAPPED_WITHIN_S: Final = 0.3
+SPEED_WITHIN_S: Final = 0.5
+"""Two frames of a camera farther apart tell no speed (ours)."""
+SPEED_NOISE_M_S: Final = 0.06
+"""Three times what the followed plate scatters by between two frames, as a speed (ours)."""
 BENT_COSINE: Final = float(np.cos(np.radians(45.0)))
 """A knee bent by more in the picture does not rest at the top: the set began at the bottom (ours)."""
 PLACEMENT_RANGE: Final = (-0.1, 1.1)
@@ -89,6 +93,10 @@ class _Camera:
     t_s: float = -1e9
     px: Floats | None = None
     position: PlatePosition | None = None
+    speed_m_s: float = 0.0
+    """Of the carriage, between this camera's newest two frames; 0 where it is not known."""
+    step_m: float | None = None
+    """How far the carriage went between them, either way; None where it is not known."""
     answers: dict[str, float] = field(default_factory=dict)
     """What the window's network says of the newest frame."""
     landmarks: Landmarks | None = None
@@ -141,7 +149,9 @@ class PostureEstimator:
         self._seq += 1
         self._look(self._cameras[camera], t_s, image_bgr, landmarks)
         fresh = [c for c in self._cameras if t_s - c.t_s <= FRESH_S and c.condition != "dark"]
-        carriage_m, carriage_error_m = self._carriage(fresh)
+        speed_m_s = self._cameras[camera].speed_m_s
+        behind_m = [speed_m_s * (t_s - c.t_s) if c in fresh else 0.0 for c in self._cameras]
+        carriage_m, carriage_error_m = self._carriage(fresh, behind_m)
         corrected_m = self._correction(self._cameras[camera], fresh)
         if abs(corrected_m) > CORRECTED_M:
             self._start_anew()  # the shape was learned at carriage positions that were wrong
@@ -154,8 +164,10 @@ class PostureEstimator:
                 self._start_anew()
             return PoseSample(self._seq, t_s, False, self._status(t_s), (), carriage_m=carriage_m)
         self._last_person_s = t_s
-        sights, swapped = self._unswapped(t_s, self._sights(seen))
-        self._shape.add(carriage_m, sights)
+        sights, swapped = self._unswapped(t_s, self._sights(seen, behind_m))
+        if self._cameras[camera] in seen:  # what another camera saw was added when it was new
+            newest = np.arange(len(self._cameras)) == camera
+            self._shape.add(carriage_m, replace(sights, weight=sights.weight * newest[:, None, None]))
         if self._extension.follow(t_s, carriage_m, can_rest=not any(_looks_bent(c) for c in seen)):
             self._shape.rest_at(carriage_m)
         if not self._extension.knows_top:  # leg and hips are not known so well that the plate's place alone tells
@@ -169,7 +181,7 @@ class PostureEstimator:
             self._knee_errors_deg = self._fit.knee_errors_deg(shape.shape, shape.covariance, fit, carriage_m)
         self._pose, self._joints, self._joints_s = fit.pose, fit.joints, t_s
         self._usual[:2] += SLIDE_SHARE * (fit.pose[:2] - self._usual[:2])
-        sample = self._sample(t_s, seen, fit, carriage_m, carriage_error_m)
+        sample = self._sample(t_s, seen, behind_m, fit, carriage_m, carriage_error_m)
         odd = ({"swapped": 1.0} if swapped else {}) | ({CARRIAGE_CORRECTED: corrected_m} if corrected_m else {})
         return replace(sample, cues={**sample.cues, **odd}) if odd else sample
 
@@ -194,7 +206,9 @@ class PostureEstimator:
         return replace(sights, px=px), bool(swap.any())
 
     def _look(self, camera: _Camera, t_s: float, image_bgr: NDArray[np.uint8], landmarks: Landmarks | None) -> None:
+        elapsed_s, before = t_s - camera.t_s, camera.position
         camera.t_s, camera.px, camera.answers, camera.landmarks = t_s, None, {}, None
+        camera.speed_m_s, camera.step_m = 0.0, None
         if float(image_bgr[::8, ::8].mean()) < DARK_LEVEL:
             camera.condition, camera.position = "dark", None
             return
@@ -203,6 +217,9 @@ class PostureEstimator:
         camera.position = camera.plate.update(image_bgr, feet_m)
         if camera.sticker is not None:
             camera.position = camera.sticker.position(image_bgr) or camera.position
+        if before is not None and 0.0 < elapsed_s <= SPEED_WITHIN_S:
+            moved_m = camera.position.carriage_m - camera.position.corrected_m - before.carriage_m
+            camera.speed_m_s, camera.step_m = _steady(moved_m / elapsed_s), abs(moved_m)
         camera.unmatched = camera.unmatched + 1 if camera.position.match < LOST_MATCH else 0
         if landmarks is not None and seated:
             camera.px, camera.landmarks, camera.condition = leg_px(landmarks), landmarks, "ok"
@@ -212,14 +229,17 @@ class PostureEstimator:
         if camera.unmatched >= MOVED_AFTER_FRAMES:
             camera.condition = "moved"
 
-    def _carriage(self, fresh: Sequence[_Camera]) -> tuple[float | None, float]:
-        """Weighted mean of the cameras' carriage positions, and its standard error."""
-        found = [c.position for c in fresh if c.position is not None]
+    def _carriage(self, fresh: Sequence[_Camera], behind_m: Sequence[float]) -> tuple[float | None, float]:
+        """Weighted mean of the cameras' carriage positions, all brought to now, and its standard error."""
+        found = [
+            (1.0 / c.position.standard_error_m**2, c.position.carriage_m + moved_m)
+            for c, moved_m in zip(self._cameras, behind_m, strict=True)
+            if c in fresh and c.position is not None
+        ]
         if not found:
             return None, 1.0
-        weights = [1.0 / p.standard_error_m**2 for p in found]
-        mean = sum(w * p.carriage_m for w, p in zip(weights, found, strict=True)) / sum(weights)
-        return mean, sum(weights) ** -0.5
+        total = sum(weight for weight, _ in found)
+        return sum(weight * at_m for weight, at_m in found) / total, total**-0.5
 
     def _correction(self, camera: _Camera, fresh: Sequence[_Camera]) -> float:
         """By how much this frame of ``camera`` moved the absolute position of the cameras' mean."""
@@ -228,13 +248,13 @@ class PostureEstimator:
         weights = {c.name: 1.0 / c.position.standard_error_m**2 for c in fresh if c.position is not None}
         return camera.position.corrected_m * weights.get(camera.name, 0.0) / sum(weights.values())
 
-    def _sights(self, seen: Sequence[_Camera]) -> Sights:
+    def _sights(self, seen: Sequence[_Camera], behind_m: Sequence[float]) -> Sights:
         px = np.zeros((len(self._cameras), 2, 3, 2))
         weight = np.zeros((len(self._cameras), 2, 3))
         for i, camera in enumerate(self._cameras):
             if camera in seen and camera.px is not None:
                 px[i], weight[i] = camera.px, camera.weight
-        return Sights(px, weight, self._bias_m, self._slope_m, self._usual)
+        return Sights(px, weight, self._bias_m, self._slope_m, self._usual, np.array(behind_m))
 
     def _status(self, t_s: float) -> tuple[CameraStatus, ...]:
         return tuple(
@@ -245,8 +265,9 @@ class PostureEstimator:
         )  # fmt: skip
 
     def _sample(
-        self, t_s: float, seen: Sequence[_Camera], fit: PoseFit, carriage_m: float, carriage_error_m: float
-    ) -> PoseSample:
+        self, t_s: float, seen: Sequence[_Camera], behind_m: Sequence[float], fit: PoseFit, carriage_m: float,
+        carriage_error_m: float,
+    ) -> PoseSample:  # fmt: skip
         checks = tuple(dict.fromkeys(m for c in seen for m in CHECKS[c.calibration.view]))
         shape, joints = self._shape.shape, fit.joints
         bounds_deg = self._extension.bounds_deg(carriage_m, float(shape[0] + shape[1]))
@@ -257,12 +278,17 @@ class PostureEstimator:
         cosine = (thigh @ trunk) / np.linalg.norm(thigh, axis=-1)
         hip_flexion = 180.0 - np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
         placement = 0.5 - (float(shape[6]) + SOLE_BEHIND_ANKLE_M) / self._model.machine.plate_height_m
-        plate = self._model.plate_centre - carriage_m * self._model.machine.rail
         cues: dict[str, float] = {}
-        for camera in seen:
-            if camera.landmarks is not None:
-                cues |= camera.answers
-                cues |= camera_cues(camera.calibration, camera.landmarks, joints, plate)
+        cues_behind_m: dict[str, float] = {}
+        for camera, moved_m in zip(self._cameras, behind_m, strict=True):
+            if camera in seen and camera.landmarks is not None:
+                plate = self._model.plate_centre - (carriage_m - moved_m) * self._model.machine.rail
+                own = camera.answers | camera_cues(camera.calibration, camera.landmarks, joints, plate)
+                if "near_ankle_lift" in own and camera.step_m is not None:
+                    own["near_ankle_step"] = camera.step_m
+                cues |= own
+                if moved_m:
+                    cues_behind_m |= dict.fromkeys(own, moved_m)
         cues |= {"thigh_m": float(shape[0]), "shank_m": float(shape[1])}
         told = (fit.miss < UNLIKE) & (bounds_deg is not None)
         low, high = PLACEMENT_RANGE
@@ -284,6 +310,7 @@ class PostureEstimator:
             carriage_m=carriage_m,
             standard_error=self._errors(fit, carriage_error_m, risen=most_deg < 90.0),
             cues=cues,
+            cues_behind_m=cues_behind_m,
             figure=figure_places(self._model, joints, trunk, carriage_m),
         )
 
@@ -302,6 +329,11 @@ class PostureEstimator:
             "foot_placement": placement,
             "carriage_m": carriage_error_m,
         }
+
+
+def _steady(speed_m_s: float) -> float:
+    """The speed with what may be noise taken out: the resting top is told by millimetres."""
+    return float(speed_m_s**3 / (speed_m_s**2 + SPEED_NOISE_M_S**2))
 
 
 def _looks_bent(camera: _Camera) -> bool:

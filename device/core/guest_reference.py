@@ -45,6 +45,9 @@ COURSES: Final[Mapping[str, Course]] = {
 one standard deviation for valgus; for the lumbar reading, in which lifters differ much more, one and a half."""
 
 
+_NOWHERE: Final[Mapping[str, float]] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class GuestReference:
     """By carriage station: number of frames and mean reading by name; and each reading's own level."""
@@ -54,17 +57,31 @@ class GuestReference:
     """By name: frames with shallow knees, and the mean there of what the usual course leaves."""
 
     def compare(
-        self, carriage_m: float, values: Mapping[str, float], bent: float
+        self, carriage_m: float, values: Mapping[str, float], bent: float, behind_m: Mapping[str, float] = _NOWHERE
     ) -> tuple[GuestReference, dict[str, float]]:
-        """The reference with this frame learnt, and the values against it."""
+        """The reference with this frame learnt, and the values against it.
+
+        ``behind_m``: by name, how far the carriage went since that value was seen; where it did, it has been learnt.
+        """
+        moved = {name: carriage_m - by_m for name, by_m in behind_m.items() if by_m and name in values}
+        after, out = self._learn({name: v for name, v in values.items() if name not in moved}, carriage_m, bent)
+        for name, at_m in moved.items():
+            means = self.stations.get(round(at_m / STATION_M), (0, _NOWHERE))[1]
+            if name in means:
+                out[name] = values[name] - means[name]
+        return after, out
+
+    def _learn(
+        self, values: Mapping[str, float], carriage_m: float, bent: float
+    ) -> tuple[GuestReference, dict[str, float]]:
         at = round(carriage_m / STATION_M)
         count, means = self.stations.get(at, (0, {}))
         after = self
-        if count < LEARNT_FRAMES:
+        if values and count < LEARNT_FRAMES:
             anchors = self._anchored(values, bent)
             share = 1.0 / (count + 1)
             learnt = {name: _likely(name, value, anchors.get(name), bent) for name, value in values.items()}
-            means = {
+            means = dict(means) | {
                 name: means.get(name, value) + share * (value - means.get(name, value))
                 for name, value in learnt.items()
             }
