@@ -117,8 +117,9 @@ class LegFit:
             if np.abs(step).max() < SETTLED_M:
                 break
         covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
-        apart_px = self.predicted_px(self._seen_joints(shape, pose, carriage, sights), sights) - sights.px
         joints = self.model.joints(shape, pose, carriage)
+        seen = self._seen_joints(shape, pose, carriage, sights) if sights.behind_m.any() else joints
+        apart_px = self.predicted_px(seen, sights) - sights.px
         return PoseFit(pose, covariance, joints, _miss(apart_px, sights.weight))
 
     def knee_errors_deg(self, shape: Floats, shape_covariance: Floats, fit: PoseFit, carriage_m: float) -> Floats:
