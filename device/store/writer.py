@@ -64,6 +64,7 @@ class StoreWriter:
         self._path = path
         self._on_status = on_status
         self._ok = True
+        self._reserved = True  # or not asked for, without a prepare
         self._retry_s = FIRST_RETRY_S
         self._writes: deque[QueuedWrite] = deque()
         self._changed = threading.Condition()
@@ -173,8 +174,8 @@ class StoreWriter:
             self._give_up(write, error)
         else:
             self._remove(write)
-            if not self._ok:
-                room.hold_reserve(self._path)
+            if not self._reserved:
+                self._reserved = room.hold_reserve(self._path)
             self._report(True, "")
             self._retry_s = FIRST_RETRY_S
             if committed is not None:
@@ -219,7 +220,7 @@ class StoreWriter:
             self._answer_without()
             return REOPEN_AFTER_S
         self._prepared = True
-        room.hold_reserve(self._path)
+        self._reserved = room.hold_reserve(self._path)
         if notice is not None:
             self._report(False, notice)
             self._notice_until_s = time.monotonic() + NOTICE_S
@@ -272,6 +273,8 @@ class StoreWriter:
 
     def _postpone(self, write: QueuedWrite, error: SQLAlchemyError) -> float:
         reason = _reason(error)
+        if "full" not in reason and room.is_full(self._path):
+            reason = f"the disk is full: {reason}"
         self._report(False, f"{write.what} could not be stored ({reason}); trying again")
         if "full" in reason:
             self._make_room()
@@ -285,6 +288,7 @@ class StoreWriter:
             while any(each.is_replay for each in self._writes):
                 self._drop_oldest(worth=0)
         room.release_reserve(self._path)
+        self._reserved = False
         try:
             with self._engine.begin() as connection:
                 gone = room.delete_oldest_replays(connection)
