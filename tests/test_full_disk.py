@@ -15,8 +15,8 @@ from small_disk import fill, open_files, remounted, small_disk
 from store_samples import ALERT, REP, REPLAY, SET, later
 
 from device.store import room
-from device.store.prepare import database_path, prepare_database
-from device.store.writer import StoreWriter
+from device.store.prepare import database_path, prepare_database, recover_and_prepare
+from device.store.writer import REOPEN_AFTER_S, StoreWriter
 
 
 @pytest.fixture(name="empty", scope="module")
@@ -66,6 +66,31 @@ def test_without_any_room_left_the_reserve_takes_what_comes_and_is_held_again_wh
     store.save_rep(SET, replace(REP, number=31))
     work_off(store)
     assert path.with_name("reserve").stat().st_size == room.RESERVE_BYTES
+
+
+def test_a_start_on_a_full_disk_opens_the_database_in_the_room_of_the_reserve(disk: Path) -> None:
+    path = database_path(disk)
+    assert room.hold_reserve(path)
+    fill(disk)
+    heard: list[tuple[bool, str]] = []
+    store = StoreWriter(path, lambda ok, detail: heard.append((ok, detail)), lambda: recover_and_prepare(disk))
+    store.save_rep(SET, REP)
+    work_off(store)
+    assert heard == []
+    assert not path.with_name("reserve").exists()
+
+
+def test_a_start_on_a_full_disk_without_a_reserve_is_told_and_tried_again(disk: Path) -> None:
+    filler = fill(disk)
+    heard: list[tuple[bool, str]] = []
+    path = database_path(disk)
+    store = StoreWriter(path, lambda ok, detail: heard.append((ok, detail)), lambda: recover_and_prepare(disk))
+    store.save_rep(SET, REP)
+    assert store.work_once() == REOPEN_AFTER_S
+    assert [ok for ok, _ in heard] == [False] and "nothing is stored: " in heard[0][1]
+    filler.unlink()
+    work_off(store)
+    assert heard[1:] == [(True, "")]
 
 
 def test_a_full_disk_can_be_turned_read_only_while_the_writer_still_tries(disk: Path) -> None:

@@ -52,11 +52,14 @@ def hold_reserve(database: Path) -> bool:
     return True
 
 
-def release_reserve(database: Path) -> None:
-    """Gives up the reserve and every backup but the newest."""
+def release_reserve(database: Path) -> bool:
+    """Gives up the reserve and every backup but the newest; False where there was none of them."""
+    released = False
     for path in (database.with_name(RESERVE_NAME), *backups_of(database)[1:]):
         with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+            path.unlink()
+            released = True
+    return released
 
 
 def delete_oldest_replays(connection: Connection) -> int:

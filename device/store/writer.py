@@ -216,6 +216,8 @@ class StoreWriter:
         try:
             notice = self._prepare()
         except (LegpressError, OSError, sqlite3.Error) as error:
+            if room.is_full(self._path) and room.release_reserve(self._path):
+                return FIRST_RETRY_S
             self._report(False, f"nothing is stored: {error}")
             self._answer_without()
             return REOPEN_AFTER_S
