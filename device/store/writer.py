@@ -63,8 +63,7 @@ class StoreWriter:
         self._engine: Engine = writer_engine(path)
         self._path = path
         self._on_status = on_status
-        self._ok = True
-        self._reserved = True  # or not asked for, without a prepare
+        self._ok = self._reserved = True
         self._retry_s = FIRST_RETRY_S
         self._writes: deque[QueuedWrite] = deque()
         self._changed = threading.Condition()
@@ -90,7 +89,7 @@ class StoreWriter:
         """The alert, at onset and again at release. The replay (plain JSON data) is compressed on the thread."""
         self._put(QueuedWrite(f"alert {alert.kind}", lambda at: rows.write_alert(at, alert)))
         if replay is not None:
-            self._put(QueuedWrite("a replay", lambda at: _save_replay(at, alert, replay), worth=0))
+            self._put(QueuedWrite("a replay", lambda at: rows.write_replay(at, alert, replay), worth=0))
 
     def save_neutral(
         self,
@@ -221,8 +220,7 @@ class StoreWriter:
             self._report(False, f"nothing is stored: {error}")
             self._answer_without()
             return REOPEN_AFTER_S
-        self._prepared = True
-        self._reserved = room.hold_reserve(self._path)
+        self._prepared, self._reserved = True, room.hold_reserve(self._path)
         if notice is not None:
             self._report(False, notice)
             self._notice_until_s = time.monotonic() + NOTICE_S
@@ -315,10 +313,6 @@ class StoreWriter:
         else:
             log.error("%s: %s", self._path, detail)
         self._on_status(ok, detail)
-
-
-def _save_replay(connection: Connection, alert: AlertRecord, replay: Mapping[str, Any]) -> None:
-    rows.write_replay(connection, alert.alert_id, alert.started_utc, rows.pack_replay(replay))
 
 
 def _reason(error: Exception) -> str:
