@@ -28,6 +28,8 @@ fi
 for file in /etc/resolv.conf /etc/pip.conf /etc/apt/apt.conf.d /usr/local/share/ca-certificates; do
     if [ -e "$file" ]; then mkdir -p "$ROOT$(dirname "$file")" && cp -rL "$file" "$ROOT$(dirname "$file")/"; fi
 done
+# A system that was really installed knows itself; of this, some suites' roots lack the file.
+[ -e "$ROOT/etc/hosts" ] || echo "127.0.0.1 localhost" > "$ROOT/etc/hosts"
 mkdir -p "$ROOT/src"
 mount --bind "$SOURCE" "$ROOT/src"
 mount -t proc proc "$ROOT/proc"
