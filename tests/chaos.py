@@ -1,6 +1,7 @@
 """Breaks the running machine on purpose: the three real processes, simulated pins, a schedule of faults from a seed.
 
-``make chaos SEEDS=20`` or ``python tests/chaos.py FIRST_SEED SEEDS FAULTS_EACH``. Throughout it is checked that
+``make chaos SEEDS=20`` or ``python tests/chaos.py FIRST_SEED SEEDS FAULTS_EACH [FAULT...]``; faults that are named come
+one after the other as they stand, over and over, in place of a schedule of all. Throughout it is checked that
   1  an overload, which the load cell alone shows, is on the buzzer's pin in time, unless load cell or device is broken;
   2  the buzzer is never on for longer than its longest pulse, unless its process was killed or frozen;
   3  every rep that was in the database stays there, once (after a corruption: every rep of the backup);
@@ -19,12 +20,14 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from chaos_faults import FAULTS, LOAD_BROKEN, NEEDS_CLOCK, NEEDS_MOUNT, small_disk
+from chaos_faults import FAULTS, LOAD_BROKEN, NEEDS_CLOCK, NEEDS_MOUNT
 from chaos_inside import environment_of
 from chaos_machine import BrokenInvariantError, Machine, Report, wait_for
+from small_disk import small_disk
 
 from device.scenario_clock import ScenarioClock
 
@@ -104,8 +107,8 @@ def check_usage(machine: Machine, before: dict[str, tuple[float, int]]) -> None:
         raise BrokenInvariantError(f"{error}: {'; '.join(more)}") from error
 
 
-def run_seed(seed: int, count: int, report: Report, quiet: bool = True) -> None:
-    """One machine, `count` faults of `seed`, every invariant. Raises BrokenInvariantError."""
+def run_seed(seed: int, count: int, report: Report, quiet: bool = True, only: Sequence[str] = ()) -> None:
+    """One machine, `count` faults of `seed` or of `only`, every invariant. Raises BrokenInvariantError."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="legpress-chaos-") as name:
         home = Path(name)
@@ -116,13 +119,19 @@ def run_seed(seed: int, count: int, report: Report, quiet: bool = True) -> None:
                 try:
                     machine.supervisor.__enter__()
                     machine.start()
-                    _run_faults(machine, chance, count, quiet)
+                    _run_faults(machine, _schedule(chance, count, report.left_out, only), chance, quiet)
                 finally:
                     machine.end()
 
 
-def _run_faults(machine: Machine, chance: random.Random, count: int, quiet: bool) -> None:
-    names = [name for name in FAULTS if name not in machine.report.left_out]
+def _schedule(chance: random.Random, count: int, left_out: Set[str], only: Sequence[str]) -> list[str]:
+    """Every fault once in an order of chance, then every fault again; or ``only``, as it stands."""
+    names = [name for name in only or FAULTS if name not in left_out]
+    rounds = (names if only else chance.sample(names, len(names)) for _ in range(count // max(len(names), 1) + 1))
+    return list(itertools.chain.from_iterable(rounds))[:count]
+
+
+def _run_faults(machine: Machine, order: Sequence[str], chance: random.Random, quiet: bool) -> None:
     wait_for(lambda: machine.page() == 200, 90, "the machine started")
     ScenarioClock(machine.config.paths.runtime_dir).start(time.monotonic())
     check_recovery(machine)
@@ -130,7 +139,6 @@ def _run_faults(machine: Machine, chance: random.Random, count: int, quiet: bool
     machine.staff.sign_in()
     machine.report.recovery_s.clear()
     before, committed = machine.usage(), machine.reps()
-    order = [name for _ in range(count // len(names) + 1) for name in chance.sample(names, len(names))][:count]
     for number, name in enumerate(order):
         machine.fault = f"fault {number}, {name}"
         if not quiet:
@@ -167,12 +175,16 @@ def _with_overload(machine: Machine, chance: random.Random, name: str) -> None:
 
 def main(words: list[str]) -> int:
     first, seeds, count = int(words[0]), int(words[1]), int(words[2])
+    only = words[3:]
+    if unknown := set(only) - set(FAULTS):
+        print(f"unknown faults: {', '.join(sorted(unknown))}; there are {', '.join(FAULTS)}", file=sys.stderr)
+        return 2
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     report = Report()
     broken = 0
     for seed in range(first, first + seeds):
         try:
-            run_seed(seed, count, report, quiet=False)
+            run_seed(seed, count, report, quiet=False, only=only)
         except BrokenInvariantError as error:
             broken += 1
             print(json.dumps({"seed": seed, "broken": str(error)}), flush=True)

@@ -12,15 +12,15 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import zmq
 from chaos_inside import HOUR_S
 from chaos_machine import STALE_S, BrokenInvariantError, Machine, wait_for
+from small_disk import fill, open_files, remounted
 
 from device.bus import Subscriber, address, send_command
 from device.messages import Command, LiveState
@@ -155,21 +155,14 @@ def _database_corrupted(machine: Machine, chance: random.Random) -> None:
 
 @fault("disk_read_only")
 def _disk_read_only(machine: Machine, chance: random.Random) -> None:
-    try:
-        remount(machine.home / "state", "ro")
-    except BrokenInvariantError:  # somebody keeps a file open for writing: nothing was done to the machine
-        machine.report.left_out.add("disk_read_only, once: the disk was busy")
-        return
+    turn(machine, "ro")
     time.sleep(chance.uniform(1.0, 3.0))
-    remount(machine.home / "state", "rw")
+    turn(machine, "rw")
 
 
 @fault("disk_full")
 def _disk_full(machine: Machine, chance: random.Random) -> None:
-    filler = machine.home / "state" / "filler"
-    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"\0" * 65536)
+    filler = fill(machine.home / "state")
     time.sleep(chance.uniform(2.0, 4.0))
     filler.unlink()
 
@@ -267,10 +260,14 @@ def _busy_computer(machine: Machine, chance: random.Random) -> None:
         hog.wait()
 
 
-def remount(folder: Path, how: str) -> None:
-    """Tried again while the device has a file of it open for writing, which is refused."""
-    command = ["mount", "-o", f"remount,{how}", str(folder)]
-    wait_for(lambda: subprocess.run(command, check=False).returncode == 0, 20, f"the disk was remounted {how}")
+def turn(machine: Machine, how: str) -> None:
+    """Remounts the disk of the state. "ro" is refused while a file of it is open for writing, which nothing in the
+    machine may be for long: it would be what a power cut tears."""
+    disk = machine.home / "state"
+    try:
+        wait_for(lambda: remounted(disk, how), 20, f"the disk was remounted {how}")
+    except BrokenInvariantError as error:
+        raise BrokenInvariantError(f"{error}: open are {'; '.join(open_files(disk)) or 'none'}") from error
 
 
 def wait_state(machine: Machine, wanted: Callable[[LiveState], bool], within_s: float) -> LiveState:
@@ -288,20 +285,3 @@ def wait_state(machine: Machine, wanted: Callable[[LiveState], bool], within_s: 
 
 NEEDS_MOUNT = {"disk_read_only", "disk_full"}
 NEEDS_CLOCK = {"clock_jump"}
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[bool]:
-    """A file system of its own for the state, where this user may mount one; says whether."""
-    folder.mkdir(parents=True)
-    if os.geteuid() != 0:
-        yield False
-        return
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    try:
-        yield done.returncode == 0
-    finally:
-        if done.returncode == 0:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)

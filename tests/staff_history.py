@@ -162,4 +162,4 @@ def _write_set(connection: Connection, number: int, start: datetime) -> None:
             )
             replay = motion(10.0, 0.06 if kind == "knee_valgus" else 0.0, peak if kind == "back_rounding" else 2.0, 5.0)
             rows.write_alert(connection, alert)
-            rows.write_replay(connection, alert.alert_id, alert.started_utc, rows.pack_replay(replay))
+            rows.write_replay(connection, alert, replay)

@@ -14,24 +14,27 @@ LOCK_WAIT_S = 1.0
 
 
 def connect_readonly(path: Path) -> sqlite3.Connection:
-    connection = _connect(path, "ro")
-    connection.execute("PRAGMA query_only=ON")
-    return connection
+    return _connect(path, "ro", "query_only=ON")
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
     """Write-ahead log, every commit synced to the disk, foreign keys enforced."""
-    connection = _connect(path, "rw")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    return connection
+    return _connect(path, "rw", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, *pragmas: str) -> sqlite3.Connection:
     # neither mode makes a file: an empty database in the place of a lost one would hide the loss
     uri = f"file:{quote(str(path))}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=LOCK_WAIT_S, check_same_thread=False)
+    connection = sqlite3.connect(uri, uri=True, timeout=LOCK_WAIT_S, check_same_thread=False)
+    try:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        # here and now: SQLAlchemy's errors refer to themselves, and what their frames hold open would stay open,
+        # for writing, until the garbage is collected
+        connection.close()
+        raise
+    return connection
 
 
 def writer_engine(path: Path) -> Engine:

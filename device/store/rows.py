@@ -131,8 +131,13 @@ def unpack_replay(frames_zlib: bytes) -> dict[str, Any]:
     return unpacked
 
 
-def write_replay(connection: Connection, alert_id: str, created_utc: str, frames_zlib: bytes) -> None:
-    values = {"alert_id": alert_id, "created_utc": utc_text(created_utc), "frames_zlib": frames_zlib}
+def write_replay(connection: Connection, alert: AlertRecord, replay: Mapping[str, Any]) -> None:
+    """How an alert looked, compressed here."""
+    values = {
+        "alert_id": alert.alert_id,
+        "created_utc": utc_text(alert.started_utc),
+        "frames_zlib": pack_replay(replay),
+    }
     _upsert(connection, REPLAYS, ("alert_id",), values)
 
 

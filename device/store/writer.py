@@ -63,7 +63,7 @@ class StoreWriter:
         self._engine: Engine = writer_engine(path)
         self._path = path
         self._on_status = on_status
-        self._ok = True
+        self._ok = self._reserved = True
         self._retry_s = FIRST_RETRY_S
         self._writes: deque[QueuedWrite] = deque()
         self._changed = threading.Condition()
@@ -89,7 +89,7 @@ class StoreWriter:
         """The alert, at onset and again at release. The replay (plain JSON data) is compressed on the thread."""
         self._put(QueuedWrite(f"alert {alert.kind}", lambda at: rows.write_alert(at, alert)))
         if replay is not None:
-            self._put(QueuedWrite("a replay", lambda at: _save_replay(at, alert, replay), worth=0))
+            self._put(QueuedWrite("a replay", lambda at: rows.write_replay(at, alert, replay), worth=0))
 
     def save_neutral(
         self,
@@ -173,8 +173,8 @@ class StoreWriter:
             self._give_up(write, error)
         else:
             self._remove(write)
-            if not self._ok:
-                room.hold_reserve(self._path)
+            if not self._reserved:
+                self._reserved = room.hold_reserve(self._path)
             self._report(True, "")
             self._retry_s = FIRST_RETRY_S
             if committed is not None:
@@ -215,11 +215,12 @@ class StoreWriter:
         try:
             notice = self._prepare()
         except (LegpressError, OSError, sqlite3.Error) as error:
+            if room.is_full(self._path) and room.release_reserve(self._path):
+                return FIRST_RETRY_S
             self._report(False, f"nothing is stored: {error}")
             self._answer_without()
             return REOPEN_AFTER_S
-        self._prepared = True
-        room.hold_reserve(self._path)
+        self._prepared, self._reserved = True, room.hold_reserve(self._path)
         if notice is not None:
             self._report(False, notice)
             self._notice_until_s = time.monotonic() + NOTICE_S
@@ -272,6 +273,8 @@ class StoreWriter:
 
     def _postpone(self, write: QueuedWrite, error: SQLAlchemyError) -> float:
         reason = _reason(error)
+        if "full" not in reason and room.is_full(self._path):
+            reason = f"the disk is full: {reason}"
         self._report(False, f"{write.what} could not be stored ({reason}); trying again")
         if "full" in reason:
             self._make_room()
@@ -285,6 +288,7 @@ class StoreWriter:
             while any(each.is_replay for each in self._writes):
                 self._drop_oldest(worth=0)
         room.release_reserve(self._path)
+        self._reserved = False
         try:
             with self._engine.begin() as connection:
                 gone = room.delete_oldest_replays(connection)
@@ -309,10 +313,6 @@ class StoreWriter:
         else:
             log.error("%s: %s", self._path, detail)
         self._on_status(ok, detail)
-
-
-def _save_replay(connection: Connection, alert: AlertRecord, replay: Mapping[str, Any]) -> None:
-    rows.write_replay(connection, alert.alert_id, alert.started_utc, rows.pack_replay(replay))
 
 
 def _reason(error: Exception) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 
 from alembic import context
 from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.pool import NullPool
 
 from device.store.tallies import ALL_TABLES
 
-_engine = create_engine(context.config.get_main_option("sqlalchemy.url", ""))
+# no pool: a migration that fails must not leave the database open either
+_engine = create_engine(context.config.get_main_option("sqlalchemy.url", ""), poolclass=NullPool)
 
 
 @event.listens_for(_engine, "connect")
@@ -36,4 +38,3 @@ with _engine.connect() as _connection:
     )
     with context.begin_transaction():
         context.run_migrations()
-_engine.dispose()
