@@ -230,6 +230,38 @@ def test_a_sled_turned_hard_at_the_bottom_is_no_overload() -> None:
     assert "overload" in story.alert_kinds
 
 
+def weighed(story: Story, kg: float, seconds: float, moving: bool = False) -> Story:
+    """80 readings a second of the load alone."""
+    for _ in range(round(80 * seconds)):
+        story.tell(LoadSample(story.t_s, 1, kg, "ok", moving=moving))
+        story.t_s += 1 / 80
+    return story
+
+
+def test_a_load_that_no_turn_explains_is_told_within_a_tenth_of_a_second_though_the_sled_moves() -> None:
+    story = weighed(weighed(Story(), 90.0, 2.0), 700.0, 0.09, moving=True)
+    assert story.alert_kinds == []
+    weighed(story, 700.0, 0.05, moving=True)
+    assert story.alert_kinds == ["overload"]
+    weighed(story, 700.0, 1.0)
+    assert [fault.kind for fault in story.state.faults] == ["overload"]
+
+
+def test_what_is_far_beyond_the_limit_for_a_moment_only_is_an_impact_and_no_overload() -> None:
+    story = weighed(Story(), 90.0, 2.0)
+    for _ in range(10):
+        weighed(weighed(story, 700.0, 0.075, moving=True), 90.0, 0.5, moving=True)
+    assert story.alert_kinds == []
+
+
+def test_an_overload_ends_once_neither_reading_nor_average_is_near_the_limit() -> None:
+    story = weighed(weighed(Story(), 90.0, 2.0), 700.0, 0.15, moving=True)
+    weighed(story, 450.0, 0.5, moving=True)  # what it weighed standing still is 90 kg
+    assert [fault.kind for fault in story.state.faults] == ["overload"]
+    weighed(story, 90.0, 1.0, moving=True)
+    assert story.state.faults == ()
+
+
 def test_a_zero_that_has_moved_is_a_condition_for_staff() -> None:
     story = Story()
     story.tell(LoadSample(story.t_s, 1, 3.4, "ok", zero_off_kg=3.4))

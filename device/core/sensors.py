@@ -20,6 +20,11 @@ SEAT_FRESH_S = 1.0
 AVERAGED_S = 0.5
 """Time constant of the load without the swing of the sled (a rep takes 2-4 s)."""
 OVERLOAD_RELEASE: Final = 0.97
+TURNED: Final = 1.5
+"""Times its weight that a sled presses at most when it is turned at the bottom (ours, as ``SLAM``): more than this
+times the limit is too much, however the sled moves."""
+BEYOND_S: Final = 0.1
+"""For so long, which no sled that hits its stops takes to rebound (ours)."""
 LIGHT: Final = 0.25
 """Share of the set's load below which the sled falls freely: controlled lowering keeps over half."""
 SLAM: Final = 2.0
@@ -67,8 +72,7 @@ def take_load(turn: Turn, sample: LoadSample) -> None:
     static_kg = None if not held else sensors.static_kg if sample.moving else smooth
     turn.sensors = sensors._replace(static_kg=static_kg)
     _tally(turn, kg)
-    # a sled that is turned at the bottom presses harder than it weighs: that is no overload
-    _judge_overload(turn, smooth if not sample.moving or static_kg is None else static_kg)
+    _judge_overload(turn, kg, smooth, static_kg if sample.moving else None)
     _judge_drop(turn, kg, sample.t_s)
 
 
@@ -87,7 +91,7 @@ def forget_stale_load(turn: Turn) -> None:
     sensors = turn.sensors
     if sensors.smooth_kg is None or turn.now_s - sensors.load_good_s <= load_fresh_s(turn.config):
         return
-    turn.sensors = sensors._replace(smooth_kg=None, taken_since_s=None, light_since_s=None, static_kg=None)
+    turn.sensors = sensors._replace(smooth_kg=None, taken_since_s=None, light_since_s=None, static_kg=None, beyond_since_s=None)
     for kind in ("overload", "load_dropped"):
         fault = find(turn, kind)
         if fault is not None:
@@ -105,17 +109,28 @@ def _tally(turn: Turn, kg: float) -> None:
         turn.tally = tally._replace(load_sum_kg=tally.load_sum_kg + kg, load_n=tally.load_n + 1, peak_load_kg=peak)
 
 
-def _judge_overload(turn: Turn, smooth_kg: float) -> None:
-    """overload: the averaged load is above the machine's limit."""
+def _judge_overload(turn: Turn, kg: float, smooth_kg: float, static_kg: float | None) -> None:
+    """overload: the averaged load is above the machine's limit, or the load far beyond what a sled within it presses.
+
+    A sled that is turned at the bottom presses harder than it weighs, which is no overload: while it moves it is
+    judged by ``static_kg``, what it weighed when it last stood still.
+    """
     limit_kg = turn.config.machine.load_limit_kg
-    fault = find(turn, "overload")
+    weighs_kg = smooth_kg if static_kg is None else static_kg
+    sensors, fault = turn.sensors, find(turn, "overload")
+    since_s = None
+    if kg > TURNED * limit_kg:
+        since_s = sensors.load_good_s if sensors.beyond_since_s is None else sensors.beyond_since_s
+    turn.sensors = sensors = sensors._replace(beyond_since_s=since_s)
+    beyond = since_s is not None and sensors.load_good_s - since_s >= BEYOND_S
     if fault is None:
-        if smooth_kg > limit_kg:
-            raise_fault(turn, "overload", "high", "Too heavy", smooth_kg, corrected="Good - within the limit")
-    elif smooth_kg < OVERLOAD_RELEASE * limit_kg:
+        if beyond or weighs_kg > limit_kg:
+            found_kg = kg if beyond else weighs_kg
+            raise_fault(turn, "overload", "high", "Too heavy", found_kg, corrected="Good - within the limit")
+    elif max(kg, smooth_kg, weighs_kg) < OVERLOAD_RELEASE * limit_kg:
         end_fault(turn, fault, was_corrected=True)
-    elif smooth_kg > fault.peak:
-        worse = replace(fault, peak=smooth_kg)
+    elif weighs_kg > fault.peak:
+        worse = replace(fault, peak=weighs_kg)
         turn.faults = tuple(worse if other is fault else other for other in turn.faults)
 
 
