@@ -108,21 +108,19 @@ def store_replays(turn: Turn, at_once: bool = False) -> None:
     turn.history = replace(history, waiting=tuple(alert for alert in history.waiting if alert not in due))
 
 
-def replay_data(action: StoreAlert) -> dict[str, Any] | None:
-    """The replay as plain JSON data, times relative to the onset (s); None where the action carries none.
+def replay_data(action: StoreAlert) -> dict[str, Any]:
+    """The replay as plain JSON data, times relative to the onset (s).
 
     ``{"t_s": [...], "figure": [{joint: [x, y, z]}, ...], "curves": {name: [value or null, ...]}}``, metres and degrees.
     """
-    return _frames_data(action.replay, action.alert.t_start_s, with_figure=True) if action.replay else None
+    return _frames_data(action.replay, action.alert.t_start_s, with_figure=True)
 
 
-def motion_data(action: StoreRep) -> dict[str, Any] | None:
+def motion_data(action: StoreRep) -> dict[str, Any]:
     """How the rep moved, in the form of ``replay_data``, times from its start (s).
 
-    ``figure`` is empty where the stick figures are not kept. None where nothing of the rep was seen.
+    ``figure`` is empty where the stick figures are not kept.
     """
-    if not action.motion:
-        return None
     return _frames_data(action.motion, action.rep.t_start_s, action.with_figure)
 
 

@@ -91,7 +91,9 @@ def forget_stale_load(turn: Turn) -> None:
     sensors = turn.sensors
     if sensors.smooth_kg is None or turn.now_s - sensors.load_good_s <= load_fresh_s(turn.config):
         return
-    turn.sensors = sensors._replace(smooth_kg=None, taken_since_s=None, light_since_s=None, static_kg=None, beyond_since_s=None)
+    turn.sensors = sensors._replace(
+        smooth_kg=None, taken_since_s=None, light_since_s=None, static_kg=None, beyond_since_s=None
+    )
     for kind in ("overload", "load_dropped"):
         fault = find(turn, kind)
         if fault is not None:
