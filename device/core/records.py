@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -80,8 +81,11 @@ def remember(turn: Turn, t_s: float) -> None:
     frames = turn.history.frames
     if sample is None or (frames and t_s - frames[-1].t_s < REPLAY_STEP_S):
         return
+    joints = tuple(sample.figure)
     frame = ReplayFrame(
-        t_s, sample.figure,
+        t_s,
+        frames[-1].joints if frames and frames[-1].joints == joints else joints,
+        b"".join(struct.pack("3d", *place) for place in sample.figure.values()),
         sample.knee_flexion_deg if posture is None else posture.knee_flexion_deg,
         sample.valgus_deg if posture is None else posture.valgus_deg,
         sample.lumbar_flexion_deg if posture is None else posture.lumbar_flexion_deg,
