@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from device.config import Retention
@@ -12,15 +13,16 @@ from device.core.events import Event, MemberRecalled, StoreAnswer
 from device.core.posture import NeutralProfile
 from device.core.records import motion_data, replay_data
 from device.messages import AlertRecord, Command, RepRecord, SetRecord
+from device.store.queued_write import Data
 from device.store.rows import MemberHistory
 
 
 class Store(Protocol):
     """What ``device.store.writer.StoreWriter`` offers; none of it waits."""
 
-    def save_rep(self, set_record: SetRecord, rep: RepRecord, motion: Mapping[str, Any] | None = None) -> None: ...
+    def save_rep(self, set_record: SetRecord, rep: RepRecord, motion: Data | None = None) -> None: ...
     def save_set(self, set_record: SetRecord) -> None: ...
-    def save_alert(self, alert: AlertRecord, replay: Mapping[str, Any] | None = None) -> None: ...
+    def save_alert(self, alert: AlertRecord, replay: Data | None = None) -> None: ...
     def save_neutral(
         self,
         tag: str,
@@ -39,11 +41,11 @@ class Store(Protocol):
 class NoStore:
     """Keeps nothing and knows nobody: in place of a database that cannot be opened."""
 
-    def save_rep(self, set_record: SetRecord, rep: RepRecord, motion: Mapping[str, Any] | None = None) -> None: ...
+    def save_rep(self, set_record: SetRecord, rep: RepRecord, motion: Data | None = None) -> None: ...
 
     def save_set(self, set_record: SetRecord) -> None: ...
 
-    def save_alert(self, alert: AlertRecord, replay: Mapping[str, Any] | None = None) -> None: ...
+    def save_alert(self, alert: AlertRecord, replay: Data | None = None) -> None: ...
 
     def save_neutral(
         self,
@@ -76,11 +78,12 @@ class Recorder:
 
     def record(self, action: Action) -> None:
         if isinstance(action, StoreRep):
-            self._store.save_rep(action.set, action.rep, motion_data(action))
+            # worked out on the writer's thread, one at a time: it takes some milliseconds, and memory
+            self._store.save_rep(action.set, action.rep, partial(motion_data, action) if action.motion else None)
         elif isinstance(action, StoreSet):
             self._store.save_set(action.set)
         elif isinstance(action, StoreAlert):
-            self._store.save_alert(action.alert, replay_data(action))
+            self._store.save_alert(action.alert, partial(replay_data, action) if action.replay else None)
         elif isinstance(action, StoreNeutral):
             profile = action.neutral.to_dict()
             self._store.save_neutral(action.tag, profile, action.created_utc, action.goal, action.seat_notch)

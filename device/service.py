@@ -276,11 +276,13 @@ def simulate(config: Config, board: Board, stack: contextlib.ExitStack) -> WireT
 
     assert isinstance(board, MockBoard), "config_file refuses a scenario on real pins"
     assert config.simulation.scenario is not None
-    if config.simulation.pin_trace is not None:
-        stack.callback(PinTrace(config.simulation.pin_trace, board, config.pins).close)
     scenario = load_scenario(config.simulation.scenario)
     clock = ScenarioClock(config.paths.runtime_dir)
     machine = VirtualMachine(config, scenario, board, clock, once=config.simulation.once)
+    if config.simulation.pin_trace is not None:
+        trace = PinTrace(config.simulation.pin_trace, board, config.pins)
+        stack.callback(trace.close)
+        machine.on_load_changed = trace.load_changed
     machine.break_as(ScenarioFaults(config.paths.runtime_dir))
     if config.carriage.sensor == "encoder":
         turning: SamplingThread[None] = SamplingThread(

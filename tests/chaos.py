@@ -27,6 +27,7 @@ from pathlib import Path
 from chaos_faults import FAULTS, LOAD_BROKEN, NEEDS_CLOCK, NEEDS_MOUNT
 from chaos_inside import environment_of
 from chaos_machine import BrokenInvariantError, Machine, Report, wait_for
+from chaos_times import warned
 from small_disk import small_disk
 
 from device.scenario_clock import ScenarioClock
@@ -50,20 +51,24 @@ def check_overload(machine: Machine) -> None:
     asked_s = time.monotonic()
     began_s = machine.set_broken(extra_kgf=OVERLOAD_KGF)
 
+    def found() -> bool:
+        return machine.overload_s > asked_s and machine.overload_since_s >= began_s
+
     def heard() -> bool:
-        rose = any(high and t_s > asked_s for t_s, high in machine.buzzer_edges()[-40:])
-        return rose and machine.overload_s > asked_s
+        return found() and any(high and t_s > machine.overload_since_s for t_s, high in machine.buzzer_edges()[-40:])
 
     try:
         wait_for(heard, TOLD_WITHIN_S, f"the overload was heard, after {machine.fault}")
     finally:
         machine.set_broken(extra_kgf=0.0)
-    first_s = min(t_s for t_s, high in machine.buzzer_edges() if high and t_s > asked_s)
+    decided_s, edges = machine.overload_since_s, machine.buzzer_edges()
+    first_s = min(t_s for t_s, high in edges if high and t_s > decided_s)
     if first_s - began_s > WITHIN_S:
         raise BrokenInvariantError(
             f"the overload was heard after {first_s - began_s:.2f} s only, after {machine.fault}"
         )
-    machine.report.overload_ms.append(1000 * max(0.0, first_s - began_s))
+    if (times := warned(began_s, machine.load_changes(), decided_s, edges)) is not None:
+        machine.report.warnings.append(times)
 
 
 def check_buzzer(machine: Machine) -> None:
@@ -143,6 +148,7 @@ def _run_faults(machine: Machine, order: Sequence[str], chance: random.Random, q
         machine.fault = f"fault {number}, {name}"
         if not quiet:
             log.info("%s", machine.fault)
+        wait_for(lambda: not machine.is_overloaded(), 10, f"the overload before {machine.fault} is over")
         began_s = time.monotonic()
         if name in LOAD_BROKEN or name == "database_corrupted":
             FAULTS[name](machine, chance)

@@ -23,6 +23,7 @@ from typing import Any
 
 from chaos_inside import Hog, WallClock
 from chaos_staff import StaffBrowser
+from chaos_times import LoadChange, Warned, delays
 
 from device.bus import Subscriber
 from device.command.config import to_toml
@@ -48,7 +49,8 @@ class Report:
     faults: Counter[str] = field(default_factory=Counter)
     left_out: set[str] = field(default_factory=set)
     """Faults that this computer does not let us try."""
-    overload_ms: list[float] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+    """Of an overload, each."""
     recovery_s: dict[str, list[float]] = field(default_factory=dict)
     states: int = 0
     reps: int = 0
@@ -61,8 +63,7 @@ class Report:
             "faults": sum(self.faults.values()),
             "never_tried_here": sorted(self.left_out),
             "by_kind": dict(sorted(self.faults.items())),
-            "overload_to_pin_ms": {"n": len(self.overload_ms), "p50": share(self.overload_ms, 0.5),
-                                   "p99": share(self.overload_ms, 0.99)},
+            "warnings": delays(self.warnings),
             "recovery_s": {name: {"n": len(values), "p50": share(values, 0.5), "worst": share(values, 1.0)}
                            for name, values in self.recovery_s.items()},
             "states_checked": self.states,
@@ -102,9 +103,12 @@ class Machine(threading.Thread):
         self.device_away_s: list[tuple[float, float]] = []
         self.overload_s = float("-inf")
         """When the overload was last said to be on."""
+        self.overload_since_s = float("-inf")
+        """Since when, as it was said then: the reading by which it was found."""
         self._state: tuple[LiveState, float] | None = None
         self._told_after_s = float("-inf")
         self._edges: list[tuple[float, bool]] = []
+        self._changes: list[LoadChange] = []
         self._read_to = 0
         self._ending = threading.Event()
         self._live = Subscriber(self.config.paths.runtime_dir, "live")
@@ -124,8 +128,9 @@ class Machine(threading.Thread):
                     self._check(record)
 
     def _check(self, state: LiveState) -> None:
-        if any(each.kind == "overload" for each in state.active_faults):
-            self.overload_s = state.t_s
+        for each in state.active_faults:
+            if each.kind == "overload":
+                self.overload_s, self.overload_since_s = state.t_s, each.since_s
         if state.form_check and (state.pose_age_s is None or state.pose_age_s > self.config.faults.pose_stale_s + 0.1):
             self.wrong.append(f"form check said to run on a pose {state.pose_age_s} s old, after {self.fault}")
         if state.load_quality == "ok" and state.load_kg is None:
@@ -172,6 +177,11 @@ class Machine(threading.Thread):
         state = self.state()
         return state is not None and state.load_quality == "ok" and state.seat_quality in ("ok", "between")
 
+    def is_overloaded(self) -> bool:
+        """As far as is known."""
+        state = self.state()
+        return state is None or any(each.kind == "overload" for each in state.active_faults)
+
     def vision_works(self) -> bool:
         state = self.state()
         return state is not None and bool(state.cameras) and state.form_check
@@ -200,14 +210,26 @@ class Machine(threading.Thread):
 
     def buzzer_edges(self) -> list[tuple[float, bool]]:
         """(time, high) of each edge on the buzzer's pin so far. For one thread."""
-        if self._trace.exists():
-            with self._trace.open("rb") as file:
-                file.seek(self._read_to)
-                whole = file.read().rpartition(b"\n")[0]
-            self._read_to += len(whole) + 1 if whole else 0
-            edges = (json.loads(line) for line in whole.splitlines())
-            self._edges += [(float(edge["t_s"]), bool(edge["high"])) for edge in edges if edge["pin"] == "buzzer"]
+        self._read_trace()
         return self._edges
+
+    def load_changes(self) -> list[LoadChange]:
+        """Each change of the load that the cell felt so far. For the same thread."""
+        self._read_trace()
+        return self._changes
+
+    def _read_trace(self) -> None:
+        if not self._trace.exists():
+            return
+        with self._trace.open("rb") as file:
+            file.seek(self._read_to)
+            whole = file.read().rpartition(b"\n")[0]
+        self._read_to += len(whole) + 1 if whole else 0
+        for row in map(json.loads, whole.splitlines()):
+            if row["pin"] == "buzzer":
+                self._edges.append((float(row["t_s"]), bool(row["high"])))
+            elif row["pin"] == "load_data":
+                self._changes.append(LoadChange(float(row["t_s"]), float(row["read_s"]), bool(row["high"])))
 
     def end(self) -> None:
         self._ending.set()

@@ -16,6 +16,8 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import linear_regression
+from typing import Any
 from unittest.mock import patch
 
 from chaos_machine import running_machine
@@ -28,7 +30,9 @@ from device.store.writer import StoreWriter
 
 REPS = 8
 MOST_GROWTH = 0.01
-"""Share of the memory after the first tenth, which fills caches (ours)."""
+"""Share of the memory after the first tenth, which fills caches."""
+MORE_DESCRIPTORS = 2
+"""A backup or a page may be under way when they are counted."""
 _EVERY_S = 10.0
 
 
@@ -53,13 +57,21 @@ class Course:
         early, late = values[tenth : 2 * tenth] or values[:1], values[-tenth:]
         return (sum(late) / len(late)) / (sum(early) / len(early)) - 1.0
 
+    def slope(self, name: str) -> float:
+        """MB an hour over the second half, by least squares: how a leak would go on; 0 with fewer than 2 points."""
+        half = len(self.t_s) // 2
+        hours, values = [t_s / 3600 for t_s in self.t_s[half:]], self.megabytes[name][half:]
+        if len(values) < 2:
+            return 0.0
+        return linear_regression(hours, values).slope
+
 
 def own_usage() -> tuple[float, int]:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6, len(os.listdir("/proc/self/fd"))
 
 
-def pass_sets(count: int, folder: Path) -> dict[str, object]:
+def pass_sets(count: int, folder: Path) -> dict[str, Any]:
     """`count` sets of `REPS` reps through the rules into a database; all accelerated."""
     database = prepare_database(folder)
     store = StoreWriter(database, lambda ok, detail: None)
@@ -96,7 +108,7 @@ def pass_sets(count: int, folder: Path) -> dict[str, object]:
     }
 
 
-def run_processes(minutes: float, plot_in: Path | None) -> dict[str, object]:
+def run_processes(minutes: float, plot_in: Path | None) -> dict[str, Any]:
     """The real processes on the simulated machine, again and again through the scenario."""
     course = Course()
     with running_machine("legpress-soak-") as machine:
@@ -110,11 +122,30 @@ def run_processes(minutes: float, plot_in: Path | None) -> dict[str, object]:
     return {
         "minutes": minutes,
         "memory_growth": {name: round(course.growth(name), 4) for name in course.megabytes},
+        "megabytes": {name: [round(values[0], 1), round(values[-1], 1)] for name, values in course.megabytes.items()},
+        "megabytes_an_hour_at_last": {name: round(course.slope(name), 2) for name in course.megabytes},
         "descriptors": {name: [values[0], values[-1]] for name, values in course.descriptors.items()},
         "reps_stored": reps,
         "restarts": restarts,
         "stale_called_ok": wrong,
+        "load_average": [round(each, 1) for each in os.getloadavg()],
     }
+
+
+def faults_of(passed: dict[str, Any], ran: dict[str, Any] | None) -> list[str]:
+    """What was not as asked, in words; ``ran`` None where no process was run."""
+    faults = []
+    if not passed["reps_done"] == passed["reps_told"] == passed["reps_stored"]:
+        faults.append("a rep is missing")
+    growth = {"rules and store": passed["memory_growth"], **(ran["memory_growth"] if ran else {})}
+    held = {"rules and store": passed["descriptors"], **(ran["descriptors"] if ran else {})}
+    faults += [f"{name} grew by {100 * share:.1f} %" for name, share in growth.items() if share > MOST_GROWTH]
+    faults += [f"{name} keeps files open" for name, (first, last) in held.items() if last > first + MORE_DESCRIPTORS]
+    if ran and ran["restarts"]:
+        faults.append(f"{ran['restarts']} restarts")
+    if ran and ran["stale_called_ok"]:
+        faults.append("something stale was called ok")
+    return faults
 
 
 def plot(course: Course, to: Path) -> None:
@@ -141,9 +172,13 @@ def main(words: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="legpress-soak-") as name:
         passed = pass_sets(sets, Path(name))
     print(json.dumps({"accelerated": passed}, indent=1), flush=True)
-    if minutes > 0:
-        print(json.dumps({"processes": run_processes(minutes, plot_in)}, indent=1))
-    return 0
+    ran = run_processes(minutes, plot_in) if minutes > 0 else None
+    if ran:
+        print(json.dumps({"processes": ran}, indent=1))
+    faults = faults_of(passed, ran)
+    if faults:
+        print(f"soak: {'; '.join(faults)}", file=sys.stderr)
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

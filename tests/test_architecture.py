@@ -53,6 +53,7 @@ READING_THE_STORE = {
 PURE = {"collections", "collections.abc", "dataclasses", "datetime", "enum", "functools", "itertools", "math", "re"} | {
     "__future__",
     "statistics",
+    "struct",
     "typing",
 }
 """All that the core may import of the standard library: no clock, no I/O, no chance."""

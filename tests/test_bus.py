@@ -49,6 +49,16 @@ samples = st.builds(
 )
 
 
+def test_no_text_of_a_message_is_remembered_after_it() -> None:
+    """The parser would keep 16,384 of them, and every state carries another time of day."""
+    frames = encode(Command("tag", "4711", id="a" * 32))
+    first, second = decode(frames), decode(frames)
+    assert isinstance(first, Command)
+    assert isinstance(second, Command)
+    assert first == second
+    assert first.id is not second.id
+
+
 def sample(seq: int) -> PoseSample:
     return PoseSample(seq=seq, t_s=float(seq), person=True, cameras=())
 

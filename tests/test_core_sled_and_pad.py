@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from device.config import Carriage, Config, Load, Pads, Seat
 from device.core import step as step_module
+from device.core.events import Tick
 from device.core.pad_watch import evidence_of, touches
 from device.messages import CarriageSample, LoadSample, PadSample, SeatQuality, SeatSample
 
@@ -228,6 +229,65 @@ def test_a_sled_turned_hard_at_the_bottom_is_no_overload() -> None:
         story.tell(LoadSample(story.t_s, 1, 130.0, "ok"))
         story.t_s += 1 / 80
     assert "overload" in story.alert_kinds
+
+
+def weighed(story: Story, kg: float, seconds: float, moving: bool = False) -> Story:
+    """80 readings a second of the load alone."""
+    for _ in range(round(80 * seconds)):
+        story.tell(LoadSample(story.t_s, 1, kg, "ok", moving=moving))
+        story.t_s += 1 / 80
+    return story
+
+
+def test_a_load_that_no_turn_explains_is_told_within_a_tenth_of_a_second_though_the_sled_moves() -> None:
+    story = weighed(weighed(Story(), 90.0, 2.0), 700.0, 0.09, moving=True)
+    assert story.alert_kinds == []
+    weighed(story, 700.0, 0.05, moving=True)
+    assert story.alert_kinds == ["overload"]
+    weighed(story, 700.0, 1.0)
+    assert [fault.kind for fault in story.state.faults] == ["overload"]
+
+
+def test_what_is_far_beyond_the_limit_for_a_moment_only_is_an_impact_and_no_overload() -> None:
+    story = weighed(Story(), 90.0, 2.0)
+    for _ in range(10):
+        weighed(weighed(story, 700.0, 0.075, moving=True), 90.0, 0.5, moving=True)
+    assert story.alert_kinds == []
+
+
+def test_an_overload_ends_once_neither_reading_nor_average_is_near_the_limit() -> None:
+    story = weighed(weighed(Story(), 90.0, 2.0), 700.0, 0.15, moving=True)
+    weighed(story, 450.0, 0.5, moving=True)  # what it weighed standing still is 90 kg
+    assert [fault.kind for fault in story.state.faults] == ["overload"]
+    weighed(story, 90.0, 1.0, moving=True)
+    assert story.state.faults == ()
+
+
+def out_of_range(story: Story, seconds: float, quality: str = "saturated") -> Story:
+    """What a cell says without a reading: every tenth of a second, as the ticks."""
+    for _ in range(round(10 * seconds)):
+        story.tell(LoadSample(story.t_s, 1, None, quality))
+        story.tell(Tick(story.t_s, story.wall_utc))
+        story.t_s += 0.1
+    return story
+
+
+def test_a_load_far_beyond_the_limit_that_leaves_the_cells_range_is_an_overload_until_the_cell_is_back() -> None:
+    story = out_of_range(weighed(weighed(Story(), 90.0, 2.0), 700.0, 0.05, moving=True), 1.0)
+    assert story.alert_kinds == ["overload"]
+    assert [fault.kind for fault in story.state.faults] == ["overload"]
+    weighed(story, 90.0, 1.0)
+    assert (story.alert_kinds, story.state.faults) == (["overload"], ())
+
+
+def test_an_overload_that_left_the_range_ends_when_the_cell_falls_silent() -> None:
+    story = out_of_range(weighed(weighed(Story(), 90.0, 2.0), 700.0, 0.05), 1.0)
+    out_of_range(story, 0.1, "failed")
+    assert story.state.faults == ()
+
+
+def test_a_cell_that_leaves_its_range_at_once_is_broken_and_no_overload() -> None:
+    assert out_of_range(weighed(Story(), 90.0, 2.0), 2.0).alert_kinds == []
 
 
 def test_a_zero_that_has_moved_is_a_condition_for_staff() -> None:

@@ -227,7 +227,6 @@ def test_a_replay_holds_five_seconds_before_and_after_the_onset_without_pictures
     told = Story(measures={"lumbar": lambda depth: 15.0 * depth}).wait(8).rep().wait(6)
     (stored,) = told.replays
     data = replay_data(stored)
-    assert data is not None
     assert data["t_s"][0] == pytest.approx(-5.0, abs=0.2)
     assert data["t_s"][-1] == pytest.approx(5.0, abs=0.2)
     assert set(data) == {"t_s", "figure", "curves"}

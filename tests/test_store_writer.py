@@ -112,6 +112,24 @@ def test_an_alert_may_come_before_its_set(store: StoreWriter, path: Path, status
     assert status.heard == []
 
 
+def test_replays_and_motions_are_worked_out_one_at_a_time_when_their_turn_has_come(
+    store: StoreWriter, path: Path
+) -> None:
+    asked: list[str] = []
+    store.save_alert(ALERT, lambda: asked.append("replay") or REPLAY)
+    store.save_rep(SET, REP, lambda: asked.append("motion") or REPLAY)
+    assert (store.pending(), asked) == (4, [])
+    done = []
+    for _ in range(4):
+        store.work_once()
+        done.append(list(asked))
+    assert done == [[], ["replay"], ["replay"], ["replay", "motion"]]
+    [(packed,)] = select(path, "SELECT frames_zlib FROM replays")
+    assert rows.unpack_replay(packed) == REPLAY
+    [(packed,)] = select(path, "SELECT frames_zlib FROM motions")
+    assert rows.unpack_replay(packed) == REPLAY
+
+
 def test_a_replay_with_a_number_that_is_none_is_refused(store: StoreWriter, status: Status) -> None:
     store.save_alert(ALERT, {"t_s": [float("nan")]})
     store.work_once()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,12 +52,19 @@ class ReplayFrame:
     """One moment of an alert's replay: landmarks and measures only, never an image."""
 
     t_s: float
-    figure: dict[str, Point]
+    joints: tuple[str, ...]
+    """Of the stick figure; one tuple for all frames that have the same."""
+    places: bytes
+    """x, y, z of each joint (m) as doubles: a sixth of what ``figure`` takes, and two hundred frames are kept."""
     knee_flexion_deg: Sided
     valgus_deg: Sided
     lumbar_flexion_deg: float | None
     carriage_m: float | None
     load_kg: float | None
+
+    @property
+    def figure(self) -> dict[str, Point]:
+        return dict(zip(self.joints, struct.iter_unpack("3d", self.places), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -80,8 +81,11 @@ def remember(turn: Turn, t_s: float) -> None:
     frames = turn.history.frames
     if sample is None or (frames and t_s - frames[-1].t_s < REPLAY_STEP_S):
         return
+    joints = tuple(sample.figure)
     frame = ReplayFrame(
-        t_s, sample.figure,
+        t_s,
+        frames[-1].joints if frames and frames[-1].joints == joints else joints,
+        b"".join(struct.pack("3d", *place) for place in sample.figure.values()),
         sample.knee_flexion_deg if posture is None else posture.knee_flexion_deg,
         sample.valgus_deg if posture is None else posture.valgus_deg,
         sample.lumbar_flexion_deg if posture is None else posture.lumbar_flexion_deg,
@@ -108,21 +112,19 @@ def store_replays(turn: Turn, at_once: bool = False) -> None:
     turn.history = replace(history, waiting=tuple(alert for alert in history.waiting if alert not in due))
 
 
-def replay_data(action: StoreAlert) -> dict[str, Any] | None:
-    """The replay as plain JSON data, times relative to the onset (s); None where the action carries none.
+def replay_data(action: StoreAlert) -> dict[str, Any]:
+    """The replay as plain JSON data, times relative to the onset (s).
 
     ``{"t_s": [...], "figure": [{joint: [x, y, z]}, ...], "curves": {name: [value or null, ...]}}``, metres and degrees.
     """
-    return _frames_data(action.replay, action.alert.t_start_s, with_figure=True) if action.replay else None
+    return _frames_data(action.replay, action.alert.t_start_s, with_figure=True)
 
 
-def motion_data(action: StoreRep) -> dict[str, Any] | None:
+def motion_data(action: StoreRep) -> dict[str, Any]:
     """How the rep moved, in the form of ``replay_data``, times from its start (s).
 
-    ``figure`` is empty where the stick figures are not kept. None where nothing of the rep was seen.
+    ``figure`` is empty where the stick figures are not kept.
     """
-    if not action.motion:
-        return None
     return _frames_data(action.motion, action.rep.t_start_s, action.with_figure)
 
 

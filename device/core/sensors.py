@@ -14,12 +14,19 @@ from device.config import Config
 from device.core.faults import end_fault, find, raise_fault
 from device.core.state import LoadSum, Sensors
 from device.core.turn import SETTLED_READINGS, Turn
-from device.messages import LoadSample, SeatSample
+from device.messages import FaultKind, LoadSample, SeatSample
 
 SEAT_FRESH_S = 1.0
 AVERAGED_S = 0.5
 """Time constant of the load without the swing of the sled (a rep takes 2-4 s)."""
 OVERLOAD_RELEASE: Final = 0.97
+TURNED: Final = 1.5
+"""Times its weight that a sled presses at most when it is turned at the bottom (ours, as ``SLAM``): more than this
+times the limit is too much, however the sled moves."""
+BEYOND_S: Final = 0.1
+"""For so long, which no sled that hits its stops takes to rebound (ours)."""
+RANGE_S: Final = 0.5
+"""A cell beyond its range says so every 0.1 s; five times missed, it is silent."""
 LIGHT: Final = 0.25
 """Share of the set's load below which the sled falls freely: controlled lowering keeps over half."""
 SLAM: Final = 2.0
@@ -53,6 +60,7 @@ def take_load(turn: Turn, sample: LoadSample) -> None:
         return
     if sample.quality != "ok" or sample.kg is None or not math.isfinite(sample.kg):
         turn.sensors = sensors._replace(load=sample)
+        _judge_beyond_range(turn)
         forget_stale_load(turn)
         return
     kg = sample.kg
@@ -67,8 +75,7 @@ def take_load(turn: Turn, sample: LoadSample) -> None:
     static_kg = None if not held else sensors.static_kg if sample.moving else smooth
     turn.sensors = sensors._replace(static_kg=static_kg)
     _tally(turn, kg)
-    # a sled that is turned at the bottom presses harder than it weighs: that is no overload
-    _judge_overload(turn, smooth if not sample.moving or static_kg is None else static_kg)
+    _judge_overload(turn, kg, smooth, static_kg if sample.moving else None)
     _judge_drop(turn, kg, sample.t_s)
 
 
@@ -83,15 +90,34 @@ def _held(turn: Turn, sensors: Sensors, kg: float) -> Sensors:
 
 
 def forget_stale_load(turn: Turn) -> None:
-    """An old load is no load: called at every tick."""
+    """An old load is no load: called at every tick. An overload that left the cell's range lasts until it is back."""
     sensors = turn.sensors
-    if sensors.smooth_kg is None or turn.now_s - sensors.load_good_s <= load_fresh_s(turn.config):
+    if turn.now_s - sensors.load_good_s <= load_fresh_s(turn.config):
         return
-    turn.sensors = sensors._replace(smooth_kg=None, taken_since_s=None, light_since_s=None, static_kg=None)
-    for kind in ("overload", "load_dropped"):
+    if sensors.smooth_kg is not None:
+        turn.sensors = sensors._replace(
+            smooth_kg=None, taken_since_s=None, light_since_s=None, static_kg=None, beyond_since_s=None
+        )
+    kinds: tuple[FaultKind, ...] = ("load_dropped",) if _is_beyond_range(turn) else ("overload", "load_dropped")
+    for kind in kinds:
         fault = find(turn, kind)
         if fault is not None:
             end_fault(turn, fault, was_corrected=False)
+
+
+def _is_beyond_range(turn: Turn) -> bool:
+    load = turn.sensors.load
+    return load is not None and load.quality == "saturated" and turn.now_s - load.t_s <= RANGE_S
+
+
+def _judge_beyond_range(turn: Turn) -> None:
+    """overload: a load that was far beyond the limit and has now left the cell's range is not less for that.
+
+    A broken wire leaves it at once, with no reading on the way.
+    """
+    sensors = turn.sensors
+    if _is_beyond_range(turn) and sensors.beyond_since_s is not None and find(turn, "overload") is None:
+        _raise_overload(turn, sensors.load_kg or 0.0)
 
 
 def _tally(turn: Turn, kg: float) -> None:
@@ -105,18 +131,33 @@ def _tally(turn: Turn, kg: float) -> None:
         turn.tally = tally._replace(load_sum_kg=tally.load_sum_kg + kg, load_n=tally.load_n + 1, peak_load_kg=peak)
 
 
-def _judge_overload(turn: Turn, smooth_kg: float) -> None:
-    """overload: the averaged load is above the machine's limit."""
+def _judge_overload(turn: Turn, kg: float, smooth_kg: float, static_kg: float | None) -> None:
+    """overload: the averaged load is above the machine's limit, or the load far beyond what a sled within it presses.
+
+    A sled that is turned at the bottom presses harder than it weighs, which is no overload: while it moves it is
+    judged by ``static_kg``, what it weighed when it last stood still.
+    """
     limit_kg = turn.config.machine.load_limit_kg
-    fault = find(turn, "overload")
+    weighs_kg = smooth_kg if static_kg is None else static_kg
+    sensors, fault = turn.sensors, find(turn, "overload")
+    since_s = None
+    if kg > TURNED * limit_kg:
+        since_s = sensors.load_good_s if sensors.beyond_since_s is None else sensors.beyond_since_s
+    turn.sensors = sensors = sensors._replace(beyond_since_s=since_s)
+    beyond = since_s is not None and sensors.load_good_s - since_s >= BEYOND_S
     if fault is None:
-        if smooth_kg > limit_kg:
-            raise_fault(turn, "overload", "high", "Too heavy", smooth_kg, corrected="Good - within the limit")
-    elif smooth_kg < OVERLOAD_RELEASE * limit_kg:
+        if beyond or weighs_kg > limit_kg:
+            found_kg = kg if beyond else weighs_kg
+            _raise_overload(turn, found_kg)
+    elif max(kg, smooth_kg, weighs_kg) < OVERLOAD_RELEASE * limit_kg:
         end_fault(turn, fault, was_corrected=True)
-    elif smooth_kg > fault.peak:
-        worse = replace(fault, peak=smooth_kg)
+    elif weighs_kg > fault.peak:
+        worse = replace(fault, peak=weighs_kg)
         turn.faults = tuple(worse if other is fault else other for other in turn.faults)
+
+
+def _raise_overload(turn: Turn, kg: float) -> None:
+    raise_fault(turn, "overload", "high", "Too heavy", kg, corrected="Good - within the limit")
 
 
 def _judge_drop(turn: Turn, kg: float, t_s: float) -> None:

@@ -60,6 +60,8 @@ class Sensors(NamedTuple):
     between_since_s: float | None = None
     static_kg: float | None = None
     """The load when it last stood still in the lifter's hands: what the sled weighs, whatever its movement adds."""
+    beyond_since_s: float | None = None
+    """Since when the load is more than any movement of a permitted sled explains."""
     carriage: CarriageWatch = CarriageWatch()
     pads: PadWatch = PadWatch()
 

@@ -88,6 +88,9 @@ class VirtualMachine:
         """``open`` the wiper's wire is broken · ``short`` it touches the supply · ``jump`` a worn spot: leaps about."""
         self.extra_kgf = 0.0
         """Somebody leaning on the plate."""
+        self.on_load_changed: Callable[[float, bool], None] = lambda made_s, loaded: None
+        """Called with the first conversion that carries another ``extra_kgf``: when it was made, and whether any."""
+        self._felt_kgf = 0.0
         self.seat_offset_notches = 0.0
         """The seat's pin not fallen into its hole: between notches."""
         self.pad_shares = (0.45, 0.45)
@@ -152,6 +155,9 @@ class VirtualMachine:
 
     def _counts(self, setting: ChannelGain, t_s: float, side: Side = "left") -> int:
         self._look_at_faults()
+        if self.extra_kgf != self._felt_kgf:
+            self._felt_kgf = self.extra_kgf
+            self.on_load_changed(t_s, self.extra_kgf != 0.0)
         if setting == "b32":
             return round(self._random.gauss(0.0, CELL_NOISE_COUNTS))  # nothing is wired to channel B
         counts = self._bridge_counts(t_s, side)

@@ -1,4 +1,5 @@
-"""A log of the output pins' edges: what a logic analyser would show, for tests and measurements."""
+"""A log of the output pins' edges, and of when the load cell felt a change: what a logic analyser would show, for tests
+and measurements."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from device.pins import MockBoard
 
 
 class PinTrace:
-    """Writes one JSON line per edge: ``{"t_s": monotonic, "pin": "buzzer", "high": true}``.
+    """Writes one JSON line per edge: ``{"t_s": monotonic, "pin": "buzzer", "high": true}``. The load cell's lines also
+    have ``read_s``, when the driver began to fetch that conversion.
 
     Raises:
         UserError: the file cannot be written.
@@ -36,6 +38,12 @@ class PinTrace:
                 self._file.write(json.dumps({"t_s": self._clock(), "pin": name, "high": high}) + "\n")
 
         return edge
+
+    def load_changed(self, made_s: float, loaded: bool) -> None:
+        """The conversion made at ``made_s`` is the first with what leans on the plate, or without it; fetched now."""
+        if not self._file.closed:
+            row = {"t_s": made_s, "pin": "load_data", "high": loaded, "read_s": self._clock()}
+            self._file.write(json.dumps(row) + "\n")
 
     def close(self) -> None:
         self._file.close()

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection
+
+Data: TypeAlias = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+"""Plain JSON data, or what works it out when its turn has come: hundreds of kB for a replay, which need not wait as
+such."""
+
+
+def worked_out(data: Data) -> Mapping[str, Any]:
+    return data() if callable(data) else data
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from device.errors import LegpressError
 from device.messages import AlertRecord, Command, RepRecord, SetRecord
 from device.store import changes, room, rows
 from device.store.engine import writer_engine
-from device.store.queued_write import QueuedWrite
+from device.store.queued_write import Data, QueuedWrite, worked_out
 from device.store.retention import delete_expired
 from device.store.rows import MemberHistory
 
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 CAPACITY = 5000
 """Writes kept while the disk does not take them: hours of training, under 10 MB."""
 REPLAYS_KEPT = 20
-"""Replays among them; the oldest give way first (about 100 kB each)."""
+"""Replays among them; the oldest give way first (each refers to what the core remembers of ten seconds)."""
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 2.0
 REOPEN_AFTER_S = 10.0
@@ -75,21 +75,21 @@ class StoreWriter:
     def start(self) -> None:
         self._thread.start()
 
-    def save_rep(self, set_record: SetRecord, rep: RepRecord, motion: Mapping[str, Any] | None = None) -> None:
+    def save_rep(self, set_record: SetRecord, rep: RepRecord, motion: Data | None = None) -> None:
         """The rep and its set as it now stands, in one transaction. How it moved follows in another."""
         self._put(QueuedWrite(f"rep {rep.number}", lambda at: rows.write_rep(at, set_record, rep), worth=2))
         if motion is not None:
-            self._put(QueuedWrite("a motion", lambda at: rows.write_motion(at, rep, motion), worth=0))
+            self._put(QueuedWrite("a motion", lambda at: rows.write_motion(at, rep, worked_out(motion)), worth=0))
 
     def save_set(self, set_record: SetRecord) -> None:
         """The set's row: at its start, its end, or both."""
         self._put(QueuedWrite("the set", lambda at: rows.write_set(at, set_record), worth=2))
 
-    def save_alert(self, alert: AlertRecord, replay: Mapping[str, Any] | None = None) -> None:
-        """The alert, at onset and again at release. The replay (plain JSON data) is compressed on the thread."""
+    def save_alert(self, alert: AlertRecord, replay: Data | None = None) -> None:
+        """The alert, at onset and again at release. The replay is worked out and compressed on the thread."""
         self._put(QueuedWrite(f"alert {alert.kind}", lambda at: rows.write_alert(at, alert)))
         if replay is not None:
-            self._put(QueuedWrite("a replay", lambda at: rows.write_replay(at, alert, replay), worth=0))
+            self._put(QueuedWrite("a replay", lambda at: rows.write_replay(at, alert, worked_out(replay)), worth=0))
 
     def save_neutral(
         self,
