@@ -8,14 +8,15 @@ of all cameras that have looked lately, then the measures of that fit and the ra
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from device.messages import CARRIAGE_CORRECTED, CameraCondition, CameraStatus, Measure, PoseSample, Sided
+from device.messages import CARRIAGE_CORRECTED, CameraStatus, Measure, PoseSample, Sided
 from vision.calibration import Calibration
+from vision.camera_look import CameraLook
 from vision.cues import camera_cues, uses_mask
 from vision.extension import RISEN_ERROR_DEG, Extension
 from vision.figure import figure_places
@@ -31,12 +32,10 @@ from vision.lifter import (
     knee_flexion_deg,
     valgus_deg,
 )
-from vision.person import lifter_region_px, sits_on_machine
-from vision.plate import UNSURE_M, PlatePosition, PlateTracker
-from vision.plate_sticker import PlateSticker
-from vision.sights import FeetOnPlate, landmark_bias_m, landmark_weight, leg_px
+from vision.person import lifter_region_px
+from vision.plate import UNSURE_M
+from vision.sights import landmark_bias_m
 from vision.trunk import trunk_direction
-from vision.window import Window
 
 Floats = NDArray[np.float64]
 
@@ -48,10 +47,6 @@ CHECKS: Final[dict[str, tuple[Measure, ...]]] = {
 """What each view can check at all (docs/accuracy.md)."""
 FRESH_S: Final = 0.15
 """Two cameras' frames belong together within this; at 8 frames/s they are at most 0.125 s apart."""
-DARK_LEVEL: Final = 12.0
-"""Mean grey level (0-255) below which nothing can be seen (ours)."""
-LOST_MATCH: Final = 0.35
-MOVED_AFTER_FRAMES: Final = 20
 SLIDE_SHARE: Final = 0.04
 """How fast hips that stay forward are believed to sit there: half in 17 frames (a rounding is shorter)."""
 HIP_SEEN_FORWARD_M: Final = -0.005
@@ -66,42 +61,10 @@ SWAPPED_GAIN: Final = 3.0
 """Left and right are exchanged back where the landmarks miss the last frame's legs by more standard deviations than the
 first, and the other way round come so many times nearer (ours)."""
 SWAPPED_WITHIN_S: Final = 0.3
-SPEED_WITHIN_S: Final = 0.5
-"""Two frames of a camera farther apart tell no speed (ours)."""
-SPEED_NOISE_M_S: Final = 0.06
-"""Three times what the followed plate scatters by between two frames, as a speed (ours)."""
-BENT_COSINE: Final = float(np.cos(np.radians(45.0)))
-"""A knee bent by more in the picture does not rest at the top: the set began at the bottom (ours)."""
 PLACEMENT_RANGE: Final = (-0.1, 1.1)
 """Feet beyond the plate's edges are not believed."""
 FORGET_AFTER_S: Final = 8.0
 """With nobody in view for so long, the next person is a new one."""
-
-
-@dataclass(slots=True, eq=False)
-class _Camera:
-    """One camera's running state."""
-
-    name: str
-    calibration: Calibration
-    plate: PlateTracker
-    window: Window
-    weight: Floats
-    feet: FeetOnPlate
-    sticker: PlateSticker | None = None
-    """Where one rides on the carriage it takes the tracker's place in the frames that show it."""
-    t_s: float = -1e9
-    px: Floats | None = None
-    position: PlatePosition | None = None
-    speed_m_s: float = 0.0
-    """Of the carriage, between this camera's newest two frames; 0 where it is not known."""
-    step_m: float | None = None
-    """How far the carriage went between them, either way; None where it is not known."""
-    answers: dict[str, float] = field(default_factory=dict)
-    """What the window's network says of the newest frame."""
-    landmarks: Landmarks | None = None
-    unmatched: int = 0
-    condition: CameraCondition = "ok"
 
 
 class PostureEstimator:
@@ -116,12 +79,8 @@ class PostureEstimator:
         names = tuple(names) or tuple(c.view for c in calibrations)
         self._model = LegModel(calibrations[0])
         self._cameras = [
-            _Camera(
-                n, c, PlateTracker(c), Window(c), landmark_weight(c), FeetOnPlate(self._model, c),
-                PlateSticker(c) if c.carriage_sticker else None,
-            )
-            for n, c in zip(names, calibrations, strict=True)
-        ]  # fmt: skip
+            CameraLook(name, calibration, self._model) for name, calibration in zip(names, calibrations, strict=True)
+        ]
         biases = [landmark_bias_m(c) for c in calibrations]
         self._bias_m, self._slope_m = (np.array([b[i] for b in biases]) for i in (0, 1))
         pose_sd = POSE_SD if any(c.view == "side" for c in calibrations) else POSE_SD_HIPS_UNSEEN
@@ -147,7 +106,7 @@ class PostureEstimator:
     def update(self, camera: int, t_s: float, image_bgr: NDArray[np.uint8], landmarks: Landmarks | None) -> PoseSample:
         """Take in one frame of one camera; ``landmarks`` in pixels of the whole image."""
         self._seq += 1
-        self._look(self._cameras[camera], t_s, image_bgr, landmarks)
+        self._cameras[camera].look(t_s, image_bgr, landmarks)
         fresh = [c for c in self._cameras if t_s - c.t_s <= FRESH_S and c.condition != "dark"]
         speed_m_s = self._cameras[camera].speed_m_s
         behind_m = [speed_m_s * (t_s - c.t_s) if c in fresh else 0.0 for c in self._cameras]
@@ -168,7 +127,7 @@ class PostureEstimator:
         if self._cameras[camera] in seen:  # what another camera saw was added when it was new
             newest = np.arange(len(self._cameras)) == camera
             self._shape.add(carriage_m, replace(sights, weight=sights.weight * newest[:, None, None]))
-        if self._extension.follow(t_s, carriage_m, can_rest=not any(_looks_bent(c) for c in seen)):
+        if self._extension.follow(t_s, carriage_m, can_rest=not any(c.knee_looks_bent() for c in seen)):
             self._shape.rest_at(carriage_m)
         if not self._extension.knows_top:  # leg and hips are not known so well that the plate's place alone tells
             carriage_error_m = max(carriage_error_m, UNSURE_M)
@@ -205,31 +164,7 @@ class PostureEstimator:
         px = np.where(swap[:, None, None, None], sights.px[:, ::-1], sights.px)
         return replace(sights, px=px), bool(swap.any())
 
-    def _look(self, camera: _Camera, t_s: float, image_bgr: NDArray[np.uint8], landmarks: Landmarks | None) -> None:
-        elapsed_s, before = t_s - camera.t_s, camera.position
-        camera.t_s, camera.px, camera.answers, camera.landmarks = t_s, None, {}, None
-        camera.speed_m_s, camera.step_m = 0.0, None
-        if float(image_bgr[::8, ::8].mean()) < DARK_LEVEL:
-            camera.condition, camera.position = "dark", None
-            return
-        seated = landmarks is not None and sits_on_machine(landmarks, camera.calibration)
-        feet_m = camera.feet.carriage_m(landmarks) if landmarks is not None and seated else None
-        camera.position = camera.plate.update(image_bgr, feet_m)
-        if camera.sticker is not None:
-            camera.position = camera.sticker.position(image_bgr) or camera.position
-        if before is not None and 0.0 < elapsed_s <= SPEED_WITHIN_S:
-            moved_m = camera.position.carriage_m - camera.position.corrected_m - before.carriage_m
-            camera.speed_m_s, camera.step_m = _steady(moved_m / elapsed_s), abs(moved_m)
-        camera.unmatched = camera.unmatched + 1 if camera.position.match < LOST_MATCH else 0
-        if landmarks is not None and seated:
-            camera.px, camera.landmarks, camera.condition = leg_px(landmarks), landmarks, "ok"
-            camera.answers = camera.window.read(image_bgr)
-        else:
-            camera.condition = "nobody"
-        if camera.unmatched >= MOVED_AFTER_FRAMES:
-            camera.condition = "moved"
-
-    def _carriage(self, fresh: Sequence[_Camera], behind_m: Sequence[float]) -> tuple[float | None, float]:
+    def _carriage(self, fresh: Sequence[CameraLook], behind_m: Sequence[float]) -> tuple[float | None, float]:
         """Weighted mean of the cameras' carriage positions, all brought to now, and its standard error."""
         found = [
             (1.0 / c.position.standard_error_m**2, c.position.carriage_m + moved_m)
@@ -241,14 +176,14 @@ class PostureEstimator:
         total = sum(weight for weight, _ in found)
         return sum(weight * at_m for weight, at_m in found) / total, total**-0.5
 
-    def _correction(self, camera: _Camera, fresh: Sequence[_Camera]) -> float:
+    def _correction(self, camera: CameraLook, fresh: Sequence[CameraLook]) -> float:
         """By how much this frame of ``camera`` moved the absolute position of the cameras' mean."""
         if camera.position is None or not camera.position.corrected_m:
             return 0.0
         weights = {c.name: 1.0 / c.position.standard_error_m**2 for c in fresh if c.position is not None}
         return camera.position.corrected_m * weights.get(camera.name, 0.0) / sum(weights.values())
 
-    def _sights(self, seen: Sequence[_Camera], behind_m: Sequence[float]) -> Sights:
+    def _sights(self, seen: Sequence[CameraLook], behind_m: Sequence[float]) -> Sights:
         px = np.zeros((len(self._cameras), 2, 3, 2))
         weight = np.zeros((len(self._cameras), 2, 3))
         for i, camera in enumerate(self._cameras):
@@ -265,7 +200,7 @@ class PostureEstimator:
         )  # fmt: skip
 
     def _sample(
-        self, t_s: float, seen: Sequence[_Camera], behind_m: Sequence[float], fit: PoseFit, carriage_m: float,
+        self, t_s: float, seen: Sequence[CameraLook], behind_m: Sequence[float], fit: PoseFit, carriage_m: float,
         carriage_error_m: float,
     ) -> PoseSample:  # fmt: skip
         checks = tuple(dict.fromkeys(m for c in seen for m in CHECKS[c.calibration.view]))
@@ -329,21 +264,6 @@ class PostureEstimator:
             "foot_placement": placement,
             "carriage_m": carriage_error_m,
         }
-
-
-def _steady(speed_m_s: float) -> float:
-    """The speed with what may be noise taken out: the resting top is told by millimetres."""
-    return float(speed_m_s**3 / (speed_m_s**2 + SPEED_NOISE_M_S**2))
-
-
-def _looks_bent(camera: _Camera) -> bool:
-    """Whether the nearer knee is bent in the picture itself; from the front that cannot be seen."""
-    if camera.px is None or camera.calibration.view == "front":
-        return False
-    hip, knee, ankle = camera.px[0 if camera.calibration.eye[0] > 0 else 1]
-    thigh, shank = knee - hip, ankle - knee
-    cosine = (thigh @ shank) / max(float(np.linalg.norm(thigh) * np.linalg.norm(shank)), 1e-6)
-    return bool(cosine < BENT_COSINE)
 
 
 def _sided(values: Floats, told: NDArray[np.bool_]) -> Sided:
