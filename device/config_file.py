@@ -106,7 +106,10 @@ def parse(text: str, source: Path) -> Config:
         raise ConfigError(
             [f"{source}:{f'{line}:' if line else ''} {fault.key} {fault.problem}" for line, fault in ordered]
         )
-    return with_absolute_paths(config, source.absolute().parent)
+    try:
+        return with_absolute_paths(config, source.absolute().parent)
+    except ConfigError as error:
+        raise ConfigError([f"{source}: {line}" for line in error.lines]) from None
 
 
 def _syntax_fault(source: Path, message: str, text: str) -> str:

@@ -448,3 +448,8 @@ def test_what_is_shown_reads_back_as_the_same_configuration() -> None:
 def test_what_differs_from_the_defaults_is_shown_alone() -> None:
     config = parse("[web]\nport = 9000\n[faults.heel_lift_deg]\nenabled = false\n", Path.cwd() / "x.toml")
     assert to_toml(config, changed_only=True) == "\n[faults.heel_lift_deg]\nenabled = false\n\n[web]\nport = 9000\n"
+
+
+def test_a_home_folder_that_is_not_there_is_told_with_the_file() -> None:
+    told = only_fault('[paths]\nmodel_dir = "~nobody-of-this-name/models"')
+    assert told == " ~nobody-of-this-name/models: cannot expand ~, this user has no home folder; write the path in full"
