@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from device.command.bench_accuracy import CHECKABLE, figures, fresh_units, units_in
+from device.command import bench_accuracy
+from device.command.analysis import Analysis
+from device.command.analyze import Inputs
+from device.command.bench_accuracy import CHECKABLE, Conditions, Unit, figures, fresh_units, score_unit, units_in
 from device.command.main import main
 from device.command.truth import Score
+from device.config import Config
 from device.errors import UserError
 from vision.training import used_seeds
 
@@ -56,3 +60,23 @@ def test_a_view_is_asked_only_for_what_it_can_check() -> None:
     assert "caught: valgus" not in side
     assert (side["caught: all but arching"]["hits"], side["caught: all but arching"]["total"]) == (4, 5)
     assert figures(score, CHECKABLE["pair"])["caught: all but arching"]["total"] == 7
+
+
+def test_an_enrolment_that_is_of_no_use_makes_an_unknown_member_not_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def analyzed(inputs: Inputs, config: Config) -> Analysis:
+        if inputs.neutrals:
+            raise UserError("you were seen in 0 frames only")
+        return Analysis()
+
+    monkeypatch.setattr(bench_accuracy, "analyze", analyzed)
+    scenario = Path(bench_accuracy.__file__).parents[1] / "simulation" / "scenarios" / "clean"
+    (tmp_path / "one.calibration.toml").write_bytes((scenario / "side.calibration.toml").read_bytes())
+    frames = {"t": [0.0], "valgus_deg": {"L": [0], "R": [0]}, "knee_flexion_deg": {"L": [20], "R": [20]},
+              "lumbar_flexion_deg": [0], "foot_placement": {"L": [0.5], "R": [0.5]}}  # fmt: skip
+    (tmp_path / "one.truth.json").write_text(json.dumps({"frames": frames, "faults": [], "reps": []}))
+    unit = Unit("one", (str(tmp_path / "one"),))
+    camera, score = score_unit(unit, Config(), Conditions())
+    assert camera == "side"
+    assert [note for note in score.notes if "unknown member" in note and "0 frames" in note]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from seen_machine import landmarks_of, make_machine, seen_from
 
-from vision.landmarks import Landmarks, PoseModelError, check_processor
+from vision.landmarks import PAINTED_FRAMES, Crop, Landmarks, PoseModel, PoseModelError, check_processor
 from vision.lifter import POSE_MEAN, SHAPE_MEAN, LegModel
 from vision.person import lifter_region_px, sits_on_machine
 from vision.posture import PostureEstimator
@@ -87,3 +91,56 @@ def test_a_processor_without_atomics_is_told_before_it_would_crash(tmp_path: obj
     cpuinfo.write_text("Features : fp asimd atomics\n")
     check_processor(cpuinfo, "aarch64")
     check_processor(cpuinfo, "x86_64")
+
+
+class EasilyDistracted(PoseModel):
+    """In place of MediaPipe: finds the stranger wherever a patch of the picture shows, else the lifter."""
+
+    def __init__(self, stranger_at: tuple[int, int]) -> None:
+        super().__init__(Path("no model"), masks=False)
+        self._landmarker, self._stranger_at = object(), stranger_at
+        self.searches = 0
+
+    def _run(self, part_rgb: NDArray[np.uint8], t_ms: int, crop: Crop, shape: tuple[int, ...]) -> Landmarks | None:
+        self.searches += 1
+        column, row = self._stranger_at
+        shows = int(part_rgb[row - crop.y, column - crop.x].min()) > 200
+        return moved(lifter(), (120.0, -90.0)) if shows else lifter()
+
+
+def inside_by_px(outline_px: NDArray[np.float64], point: tuple[int, int]) -> float:
+    """How far the point is inside the outline; negative outside."""
+    return float(cv2.pointPolygonTest(outline_px.astype(np.float32), (float(point[0]), float(point[1])), True))
+
+
+def stranger_within(outlines: int) -> tuple[int, int]:
+    """A place that the first so many outlines of the region hold."""
+    crop = lifter_region_px(SIDE)
+    for row in range(crop.y + 2, crop.y + crop.height - 2, 3):
+        for column in range(crop.x + 2, crop.x + crop.width - 2, 3):
+            held = [inside_by_px(outline, (column, row)) > 8 for outline in crop.outlines_px]
+            far = [inside_by_px(outline, (column, row)) < -8 for outline in crop.outlines_px]
+            if all(held[:outlines]) and all(far[outlines:]):
+                return column, row
+    raise AssertionError("no such place")
+
+
+@pytest.mark.parametrize("outlines", [0, 1])
+def test_who_draws_the_model_away_from_the_lifter_is_painted_over(outlines: int) -> None:
+    column, row = stranger_within(outlines)
+    picture = GRAY.copy()
+    picture[row - 1 : row + 2, column - 1 : column + 2] = 255
+    model, crop = EasilyDistracted((column, row)), lifter_region_px(SIDE)
+    found = [model.detect(picture, 66 * i, crop) is not None for i in range(12)]
+    assert found[-1] and found.index(True) <= 2 * (outlines + 1)
+    assert found == sorted(found)
+
+
+def test_the_plain_picture_is_looked_at_again_after_a_while() -> None:
+    column, row = stranger_within(0)
+    picture = GRAY.copy()
+    picture[row - 1 : row + 2, column - 1 : column + 2] = 255
+    model, crop = EasilyDistracted((column, row)), lifter_region_px(SIDE)
+    found = [model.detect(picture, 66 * i, crop) is not None for i in range(PAINTED_FRAMES + 10)]
+    assert not all(found[PAINTED_FRAMES:])  # painted no more, the stranger is found once or twice
+    assert found[-1]

@@ -60,8 +60,9 @@ class Crop:
     y: int
     width: int
     height: int
-    outline_px: Floats | None = None
-    """(n, 2) closed polygon: all that a lifter can cover. Painted around once somebody else was found."""
+    outlines_px: tuple[Floats, ...] = ()
+    """Closed polygons (n, 2): all that a lifter can cover, then ever less. Painted around, one after the other, where
+    the plain picture shows nobody or somebody else."""
     accepts: Callable[[Landmarks], bool] | None = None
     """Whether landmarks are of the person on the machine; None: everybody is."""
 
@@ -100,7 +101,9 @@ class PoseModel:
         self._last_ms = -1
         self._strikes = 0
         self._painted = 0
-        self._mask: NDArray[np.float32] | None = None
+        self._outline = 0
+        """Which of the crop's outlines is painted around, from 1; 0 = none."""
+        self._masks_painted: dict[int, NDArray[np.float32]] = {}
 
     def __enter__(self) -> PoseModel:
         if not self._path.is_file():
@@ -149,31 +152,35 @@ class PoseModel:
             raise PoseModelError("the pose model is not open: use it as 'with PoseModel(path) as model:'")
         crop = crop or Crop(0, 0, image_bgr.shape[1], image_bgr.shape[0])
         part = np.ascontiguousarray(image_bgr[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width, ::-1])
-        if self._painted > 0 and crop.outline_px is not None:
-            self._painted -= 1
-            part = self._paint_around(part, crop, crop.outline_px)
+        self._painted = max(0, self._painted - 1)
+        self._outline = self._outline if self._painted and self._outline <= len(crop.outlines_px) else 0
+        if self._outline:
+            part = self._paint_around(part, crop)
         found = self._run(part, t_ms, crop, image_bgr.shape[:2])
         if found is not None and (crop.accepts is None or crop.accepts(found)):
             self._strikes = 0
             return found
         self._strikes += 1
-        if self._strikes >= STRIKES and crop.outline_px is not None:
-            # Nobody, or somebody else: look at the other picture, painted or plain. The detector misses some
+        if self._strikes >= STRIKES and crop.outlines_px:
+            # Nobody, or somebody else: look at the next picture, plain or painted. The detector misses some
             # lifters in the one and finds them in the other.
-            self._strikes, self._painted = 0, 0 if self._painted else PAINTED_FRAMES
+            self._outline = (self._outline + 1) % (len(crop.outlines_px) + 1)
+            self._strikes, self._painted = 0, PAINTED_FRAMES
             if found is not None:
                 self._run(
                     np.zeros_like(part), t_ms, crop, image_bgr.shape[:2]
                 )  # loses the track, so that the next frame is searched afresh
         return None
 
-    def _paint_around(self, part: NDArray[np.uint8], crop: Crop, outline_px: Floats) -> NDArray[np.uint8]:
-        if self._mask is None or self._mask.shape[:2] != part.shape[:2]:
+    def _paint_around(self, part: NDArray[np.uint8], crop: Crop) -> NDArray[np.uint8]:
+        mask = self._masks_painted.get(self._outline)
+        if mask is None or mask.shape[:2] != part.shape[:2]:
             inside = np.zeros(part.shape[:2], np.uint8)
+            outline_px = crop.outlines_px[self._outline - 1]
             cv2.fillPoly(inside, [np.round(outline_px - (crop.x, crop.y)).astype(np.int32)], (255.0,))
-            self._mask = (cv2.GaussianBlur(inside, (0, 0), 3)[..., None] / 255).astype(np.float32)
+            mask = (cv2.GaussianBlur(inside, (0, 0), 3)[..., None] / 255).astype(np.float32)
+            self._masks_painted[self._outline] = mask
         coarse = cv2.resize(cv2.resize(part, (8, 8), interpolation=cv2.INTER_AREA), (crop.width, crop.height))
-        mask = self._mask
         return (part * mask + coarse * (1 - mask)).astype(np.uint8)
 
     def _run(self, part_rgb: NDArray[np.uint8], t_ms: int, crop: Crop, shape: tuple[int, ...]) -> Landmarks | None:

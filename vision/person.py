@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -31,6 +31,21 @@ FARTHEST_PX: Final = 1e5
 """Landmarks beyond are of nobody: no image is so large, and squares of much more are no longer numbers."""
 SEAT_RADIUS_M: Final = 0.30
 """How far from the calibrated seat the seen hips may be (ours: half a body's width and 10 cm of slide)."""
+
+
+class Reach(NamedTuple):
+    """How much of the space about the machine counts as the lifter's (m)."""
+
+    up_m: float
+    """Up the pad from the seat ..."""
+    off_m: float
+    """... and trunk and head off it."""
+    half_trunk_m: float
+    half_legs_m: float
+
+
+REACHES: Final = (Reach(0.98, 0.30, 0.28, 0.22), Reach(0.90, 0.22, 0.20, 0.18))
+"""All that a lifter can cover; and so little that who stands right behind the head is cut to pieces (ours)."""
 
 
 @lru_cache(maxsize=8)
@@ -65,20 +80,20 @@ def lifter_region_px(calibration: Calibration) -> Crop:
         int(y0),
         int(x1 - x0),
         int(y1 - y0),
-        _outline_px(calibration),
+        tuple(_outline_px(calibration, reach) for reach in REACHES),
         lambda seen: sits_on_machine(seen, calibration),
     )
 
 
-def _outline_px(calibration: Calibration) -> Floats:
+def _outline_px(calibration: Calibration, reach: Reach) -> Floats:
     """(n, 2) outline of what a lifter covers: trunk and head near the pad, legs between seat and plate."""
     machine, seat = calibration.machine, seat_m(calibration)
     up, off, rail = machine.pad_up, machine.pad_normal, machine.rail
     trunk = [
         seat - 0.10 * off - 0.08 * up,
-        seat - 0.10 * off + 0.98 * up,
-        seat + 0.30 * off + 0.98 * up,
-        seat + 0.30 * off,
+        seat - 0.10 * off + reach.up_m * up,
+        seat + reach.off_m * off + reach.up_m * up,
+        seat + reach.off_m * off,
     ]
     legs = [
         seat - 0.10 * off - 0.08 * up,
@@ -89,7 +104,7 @@ def _outline_px(calibration: Calibration) -> Floats:
     feet = [calibration.point(name) for name in PLATE_CORNERS]
     size = calibration.image_size_px[::-1]
     mask = np.zeros(size, np.uint8)
-    for part, half_width_m in ((trunk, 0.28), (legs, 0.22)):
+    for part, half_width_m in ((trunk, reach.half_trunk_m), (legs, reach.half_legs_m)):
         places = [place + side * np.array([half_width_m, 0.0, 0.0]) for place in part for side in (-1.0, 1.0)]
         if part is legs:
             places += feet

@@ -10,7 +10,7 @@ import os
 import random
 import statistics
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,10 @@ def _seed(unit: Unit) -> int | None:
 
 
 def score_unit(unit: Unit, config: Config, conditions: Conditions) -> tuple[str, Score]:
-    """The camera set-up ("side", "front", "oblique", "pair") and the score of one set."""
+    """The camera set-up ("side", "front", "oblique", "pair") and the score of one set.
+
+    A lifter whose enrolment is of no use is scored as an unknown member, as on the machine; a note says so.
+    """
     calibrations = [load_calibration(Path(f"{stem}.calibration.toml")) for stem in unit.stems]
     models = [
         model_path(config.paths.model_dir, "heavy" if conditions.heavy_front and c.view == "front" else "full")
@@ -100,11 +103,18 @@ def score_unit(unit: Unit, config: Config, conditions: Conditions) -> tuple[str,
     ]
     neutrals = [Path(f"{stem}.neutral.mp4") for stem in unit.stems] if conditions.enrolled else []
     inputs = Inputs([Path(f"{stem}.mp4") for stem in unit.stems], calibrations, neutrals, models, conditions.max_fps)
+    notes = []
     with native_messages_diverted():
-        result = analyze(inputs, config)
+        try:
+            result = analyze(inputs, config)
+        except UserError as error:
+            if not neutrals:
+                raise
+            notes.append(f"as an unknown member, for the enrolment is of no use: {error}")
+            result = analyze(replace(inputs, neutrals=[]), config)
     truth = json.loads(Path(f"{unit.stems[0]}{TRUTH}").read_text(encoding="utf-8"))
     score = score_set(truth, result.as_dict())
-    score.notes = [f"{unit.name}: {note}" for note in score.notes]
+    score.notes = [f"{unit.name}: {note}" for note in notes + score.notes]
     return "pair" if len(unit.stems) > 1 else calibrations[0].view, score
 
 
