@@ -120,7 +120,7 @@ def test_a_fault_that_grows_becomes_urgent_and_stays_so_until_it_ends() -> None:
 
 
 def test_a_guest_gets_wider_limits_except_for_locked_knees() -> None:
-    measures: dict[str, Any] = {"valgus_left": from_depth(0.5, 7.5)}
+    measures: dict[str, Any] = {"valgus_left": from_depth(0.5, 6.5)}
     assert Story(measures=measures).wait(1).rep().stop().alert_kinds == ["knee_valgus"]
     assert Story(measures=measures, enrolled=False).wait(1).rep().stop().alert_kinds == []
     locked: dict[str, Any] = {"knee": lambda depth: 4.0 + 80.0 * depth}
