@@ -14,6 +14,8 @@ from typing import Final
 STILL_M_S: Final = 0.03
 SAME_MOMENT_S: Final = 0.02
 """Two cameras' frames that are nearer in time show no movement (ours)."""
+NEVER_S: Final = -1e9
+"""Before every frame, and finite: an endless wait would make any step a slow one."""
 NEAR_TOP_M: Final = 0.03
 RISEN_ERROR_DEG: Final = 2.5
 """Of the flexion of who has risen (ours): the hips may have moved by a millimetre."""
@@ -46,7 +48,8 @@ class Extension:
         self._straight_m: float | None = None
         self._recent_m: deque[float] = deque(maxlen=3)
         self._still_since_s: float | None = None
-        self._last_m, self._last_s, self._highest_m, self._still = math.inf, -1e9, math.inf, False
+        self._highest_m, self._still = math.inf, False
+        self._last_m, self._last_s = math.inf, NEVER_S  # nothing is near it: the first frame shows no standstill
 
     @property
     def knows_top(self) -> bool:

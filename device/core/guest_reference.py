@@ -46,6 +46,7 @@ one standard deviation for valgus; for the lumbar reading, in which lifters diff
 
 
 _NOWHERE: Final[Mapping[str, float]] = {}
+"""No value by name."""
 
 
 @dataclass(frozen=True, slots=True)
