@@ -66,6 +66,8 @@ class PoseFit:
     miss: Floats
     """(2,) by leg: root mean square distance of its landmarks from the model, in their standard deviations; about 1
     where they agree."""
+    seen_px: Floats
+    """(cameras, 2, 3, 2) where each camera should have seen the landmarks."""
 
 
 class LegFit:
@@ -75,19 +77,22 @@ class LegFit:
         """``projections`` (cameras, 3, 4): machine metres to pixels. ``pose_sd`` (4,): prior of the pose."""
         self.model = model
         self._pose_sd = pose_sd
-        self._projections = projections
+        self._turned, self._moved = projections[:, :, :3].transpose(0, 2, 1), projections[:, :, 3]
 
     def residuals(self, shape: Floats, pose: Floats, carriage_m: Floats, sights: Sights, trial_axis: int) -> Floats:
         """(..., r): image (pixels / sd, Huber), straight-leg limit, pose prior."""
         joints = self._seen_joints(shape, pose, carriage_m, sights)
         miss = (self.predicted_px(joints, sights) - sights.px) * sights.weight[..., None]
         # The first trial's distances weigh all trials alike: a weight that moved with the trial would bend the slopes.
-        far = np.sqrt(np.sum(np.take(miss, [0], axis=trial_axis) ** 2, axis=-1, keepdims=True))
-        miss = miss * np.sqrt(np.minimum(1.0, HUBER / np.maximum(far, 1e-9)))
-        image = miss.reshape(*miss.shape[:-4], -1)
-        prior = (pose - sights.pose_mean) / self._pose_sd
-        prior = np.broadcast_to(prior, (*image.shape[:-1], 4))
-        return np.concatenate([image, joints.overreach_m.max(axis=-2) / STRAIGHT_SD_M, prior], axis=-1)
+        first = miss[(slice(None),) * trial_axis + (slice(0, 1),)]
+        far = np.sqrt(np.einsum("...i,...i->...", first, first))
+        miss *= np.sqrt(HUBER / np.maximum(far, HUBER))[..., None]
+        count = 12 * miss.shape[-4]
+        out = np.empty((*miss.shape[:-4], count + 6))
+        out[..., :count] = miss.reshape(*miss.shape[:-4], count)
+        out[..., count : count + 2] = joints.overreach_m.max(axis=-2) / STRAIGHT_SD_M
+        out[..., count + 2 :] = (pose - sights.pose_mean) / self._pose_sd
+        return out
 
     def _seen_joints(self, shape: Floats, pose: Floats, carriage_m: Floats, sights: Sights) -> Joints:
         """(..., cameras or 1, 2, ...) the joints when each camera's newest frame was taken."""
@@ -98,9 +103,8 @@ class LegFit:
         """(..., cameras, 2, 3, 2) where each camera should see the landmarks of joints (..., cameras or 1, 2, ...)."""
         drift = ((knee_flexion_deg(joints) - BIAS_AT_DEG) / BIAS_STEP_DEG)[..., None, None] * sights.slope_m
         places = joints.stacked() + sights.bias_m + drift
-        seen = np.einsum("kij,...ksnj->...ksni", self._projections[:, :, :3], places)
-        seen = seen + self._projections[:, None, None, :, 3]
-        return cast(Floats, seen[..., :2] / np.maximum(seen[..., 2:], 1e-3))
+        seen = places @ self._turned[:, None] + self._moved[:, None, None]
+        return seen[..., :2] / np.maximum(seen[..., 2:], 1e-3)
 
     def fit_pose(self, shape: Floats, start: Floats, carriage_m: float, sights: Sights, rounds: int = 3) -> PoseFit:
         """The pose of one frame, the shape given."""
@@ -119,8 +123,8 @@ class LegFit:
         covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
         joints = self.model.joints(shape, pose, carriage)
         seen = self._seen_joints(shape, pose, carriage, sights) if sights.behind_m.any() else joints
-        apart_px = self.predicted_px(seen, sights) - sights.px
-        return PoseFit(pose, covariance, joints, _miss(apart_px, sights.weight))
+        seen_px = self.predicted_px(seen, sights)
+        return PoseFit(pose, covariance, joints, _miss(seen_px - sights.px, sights.weight), seen_px)
 
     def knee_errors_deg(self, shape: Floats, shape_covariance: Floats, fit: PoseFit, carriage_m: float) -> Floats:
         """(2,) standard error of each knee's flexion, as the pose's and the shape's uncertainty give it (deg)."""
@@ -137,6 +141,7 @@ class LegFit:
         bent = np.maximum(flexion[0], 0.5)
         error = np.sqrt(bent**2 + 2 * bent * np.sqrt(np.maximum(variance, 0.0))) - bent
         return cast(Floats, np.hypot(error, ALIKE_ERROR_DEG))
+
 
 def _miss(apart_px: Floats, weight: Floats) -> Floats:
     """(2,) see ``PoseFit.miss``; what no camera sees does not count."""
@@ -205,14 +210,15 @@ class ShapeFit:
         base = values[:, 0]
         by_pose = np.moveaxis((values[:, 1:5] - base[:, None]) / _POSE_STEP[:, None], 1, 2)
         by_shape = np.moveaxis((values[:, 5:] - base[:, None]) / _SHAPE_STEP, 1, 2)
-        pose_hessian = np.einsum("bri,brj->bij", by_pose, by_pose)
-        mixed = np.einsum("bri,brj->bij", by_shape, by_pose)
-        pose_gradient = np.einsum("bri,br->bi", by_pose, base)
-        gain = mixed @ np.linalg.inv(pose_hessian)
+        pose_turned, shape_turned = by_pose.swapaxes(1, 2), by_shape.swapaxes(1, 2)
+        pose_inverse = np.linalg.inv(pose_turned @ by_pose)
+        mixed = shape_turned @ by_pose
+        pose_gradient = (pose_turned @ base[..., None])[..., 0]
+        gain = mixed @ pose_inverse
         # Errors at neighbouring stations are alike (the same landmark bias): they count as fewer.
         share = min(1.0, 6.0 / len(used))
-        hessian = share * (np.einsum("bri,brj->ij", by_shape, by_shape) - np.einsum("bij,bkj->ik", gain, mixed))
-        gradient = share * (np.einsum("bri,br->i", by_shape, base) - np.einsum("bij,bj->i", gain, pose_gradient))
+        hessian = share * (shape_turned @ by_shape - gain @ mixed.swapaxes(1, 2)).sum(axis=0)
+        gradient = share * (shape_turned @ base[..., None] - gain @ pose_gradient[..., None]).sum(axis=0)[:, 0]
         hessian = hessian + np.diag(1.0 / SHAPE_SD**2)
         gradient = gradient + (shape - SHAPE_MEAN) / SHAPE_SD**2
         top_hessian, top_gradient = self._top_prior()
@@ -220,9 +226,7 @@ class ShapeFit:
         step = np.clip(-np.linalg.solve(hessian, gradient), -0.03, 0.03)
         self.shape = np.clip(shape + step, SHAPE_MEAN - SHAPE_REACH * SHAPE_SD, SHAPE_MEAN + SHAPE_REACH * SHAPE_SD)
         self.covariance = cast(Floats, np.linalg.inv(hessian))
-        pose_step = -np.einsum(
-            "bij,bj->bi", np.linalg.inv(pose_hessian), pose_gradient + np.einsum("bji,j->bi", mixed, step)
-        )
+        pose_step = -(pose_inverse @ (pose_gradient + step @ mixed)[..., None])[..., 0]
         self._poses[used] = poses + np.clip(pose_step, -0.05, 0.05)
 
     def _top_prior(self) -> tuple[Floats, Floats]:

@@ -51,7 +51,8 @@ SIGN: Final = np.array([1.0, -1.0])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Joints:
-    """Batches of joint places, machine frame, metres: (..., 2 sides, 3)."""
+    """Batches of joint places, machine frame, metres: (..., 2 sides, 3). Hips and ankles may lack, or have once, what
+    they do not depend on."""
 
     hip: Floats
     knee: Floats
@@ -61,7 +62,9 @@ class Joints:
 
     def stacked(self) -> Floats:
         """(..., 2, 3 joints, 3) hip, knee, ankle."""
-        return np.stack([self.hip, self.knee, self.ankle], axis=-2)
+        out = np.empty((*self.knee.shape[:-1], 3, 3))
+        out[..., 0, :], out[..., 1, :], out[..., 2, :] = self.hip, self.knee, self.ankle
+        return out
 
 
 class LegModel:
@@ -93,7 +96,6 @@ class LegModel:
         spread = SIGN[:, None] * self._across
         hip = hip_mid[..., None, :] + shape[..., 4, None, None] * spread
         ankle = ankle_mid[..., None, :] + shape[..., 5, None, None] * spread
-        hip, ankle = np.broadcast_arrays(hip, ankle)
         knee, over = self._knee(hip, ankle, shape[..., 0, None], shape[..., 1, None], pose[..., 2:4])
         return Joints(hip, knee, ankle, over)
 
@@ -101,31 +103,36 @@ class LegModel:
         self, hip: Floats, ankle: Floats, thigh: Floats, shank: Floats, medial_m: Floats
     ) -> tuple[Floats, Floats]:
         line = ankle - hip
-        reach = np.sqrt(np.sum(line * line, axis=-1))
-        full = (thigh + shank) * STRAIGHT
-        line = line / reach[..., None]
-        bent = np.minimum(reach, (thigh + shank) * 0.99995)
+        reach = _length(line)
+        line /= reach[..., None]
+        full = thigh + shank
+        bent = np.minimum(reach, full * 0.99995)
         along = (thigh**2 - shank**2 + bent**2) / (2 * bent)
-        radius = np.sqrt(np.maximum(thigh**2 - along**2, 1e-8))
+        radius2 = np.maximum(thigh**2 - along**2, 1e-8)
         # Across the machine, made orthogonal to the line, and what is orthogonal to both, by their components.
-        level = np.sqrt(line[..., 1] ** 2 + line[..., 2] ** 2)
-        flip = np.where(line[..., 2] * self._upwards[1] - line[..., 1] * self._upwards[2] < 0, -1.0, 1.0)
-        offset = np.clip(medial_m, -0.9 * radius, 0.9 * radius)
-        rise = np.sqrt(radius**2 - offset**2) * flip / level
-        sideways = -SIGN * offset
-        forward = along - sideways * line[..., 0] / level
-        knee = hip + line * forward[..., None]
-        knee[..., 0] += sideways / level
-        knee[..., 1] += rise * line[..., 2]
-        knee[..., 2] -= rise * line[..., 1]
-        return knee, np.maximum(reach - full, 0.0)
+        y, z = line[..., 1], line[..., 2]
+        level = np.sqrt(y**2 + z**2)
+        most = 0.9 * np.sqrt(radius2)
+        offset = np.minimum(np.maximum(medial_m, -most), most)
+        rise = np.copysign(np.sqrt(radius2 - offset**2) / level, z * self._upwards[1] - y * self._upwards[2])
+        sideways = -SIGN * offset / level
+        knee = line * (along - sideways * line[..., 0])[..., None]
+        knee[..., 0] += sideways
+        knee[..., 1] += rise * z
+        knee[..., 2] -= rise * y
+        return hip + knee, np.maximum(reach - full * STRAIGHT, 0.0)
+
+
+def _length(vectors: Floats) -> Floats:
+    """(...) of vectors (..., 3); several times quicker than ``np.linalg.norm`` on few of them."""
+    return cast(Floats, np.sqrt(np.einsum("...i,...i->...", vectors, vectors)))
 
 
 def knee_flexion_deg(joints: Joints) -> Floats:
     """(..., 2) angle between thigh and shank, 0 = straight."""
     thigh, shank = joints.knee - joints.hip, joints.ankle - joints.knee
-    cosine = np.sum(thigh * shank, axis=-1) / (np.linalg.norm(thigh, axis=-1) * np.linalg.norm(shank, axis=-1))
-    return cast(Floats, np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+    cosine = np.einsum("...i,...i->...", thigh, shank) / (_length(thigh) * _length(shank))
+    return cast(Floats, np.degrees(np.arccos(np.minimum(np.maximum(cosine, -1.0), 1.0))))
 
 
 def valgus_deg(joints: Joints) -> Floats:

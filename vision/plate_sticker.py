@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from vision.calibration import Calibration
 from vision.frames import Image
-from vision.plate import HIGHEST_M, LOWEST_M, PlatePosition
+from vision.plate import PlatePosition
+from vision.plate_sight import HIGHEST_M, LOWEST_M
 from vision.stickers import find_stickers
 
 Floats = NDArray[np.float64]

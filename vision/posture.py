@@ -27,7 +27,6 @@ from vision.lifter import (
     POSE_SD,
     POSE_SD_HIPS_UNSEEN,
     SOLE_BEHIND_ANKLE_M,
-    Joints,
     LegModel,
     knee_flexion_deg,
     valgus_deg,
@@ -92,8 +91,9 @@ class PostureEstimator:
         self._pose: Floats = POSE_MEAN.copy()
         self._usual: Floats = POSE_MEAN.copy()
         self._knee_errors_deg: Floats = np.zeros(2)
-        self._joints: Joints | None = None
-        self._joints_s = -1e9
+        self._expected_px: Floats | None = None
+        """Where the last fit's legs are seen, see ``PoseFit.seen_px``."""
+        self._last_fit_s = -1e9
 
     def uses_mask(self, camera: int) -> bool:
         """Whether this camera's landmarks should carry the person mask."""
@@ -138,7 +138,7 @@ class PostureEstimator:
         if refines:  # they change with the shape, hardly with the frame
             shape = self._shape
             self._knee_errors_deg = self._fit.knee_errors_deg(shape.shape, shape.covariance, fit, carriage_m)
-        self._pose, self._joints, self._joints_s = fit.pose, fit.joints, t_s
+        self._pose, self._expected_px, self._last_fit_s = fit.pose, fit.seen_px, t_s
         self._usual[:2] += SLIDE_SHARE * (fit.pose[:2] - self._usual[:2])
         sample = self._sample(t_s, seen, behind_m, fit, carriage_m, carriage_error_m)
         odd = ({"swapped": 1.0} if swapped else {}) | ({CARRIAGE_CORRECTED: corrected_m} if corrected_m else {})
@@ -148,16 +148,15 @@ class PostureEstimator:
         self._shape = ShapeFit(self._fit, len(self._cameras))
         self._extension = Extension()
         self._pose, self._usual = POSE_MEAN.copy(), POSE_MEAN.copy()
-        self._joints = None
+        self._expected_px = None
 
     def _unswapped(self, t_s: float, sights: Sights) -> tuple[Sights, bool]:
         """With left and right as in the last frame, where a camera's landmarks have exchanged them."""
-        if self._joints is None or t_s - self._joints_s > SWAPPED_WITHIN_S:
+        if self._expected_px is None or t_s - self._last_fit_s > SWAPPED_WITHIN_S:
             return sights, False
-        expected = self._fit.predicted_px(self._joints, sights)
         weight = sights.weight[..., None] ** 2
-        straight = np.sum(weight * (expected - sights.px) ** 2, axis=(1, 2, 3))
-        crossed = np.sum(weight * (expected - sights.px[:, ::-1]) ** 2, axis=(1, 2, 3))
+        straight = np.sum(weight * (self._expected_px - sights.px) ** 2, axis=(1, 2, 3))
+        crossed = np.sum(weight * (self._expected_px - sights.px[:, ::-1]) ** 2, axis=(1, 2, 3))
         swap = (straight > SWAPPED_FROM**2 * np.count_nonzero(sights.weight, axis=(1, 2))) & (
             crossed * SWAPPED_GAIN**2 < straight
         )

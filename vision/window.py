@@ -114,16 +114,23 @@ class Window:
         counts in proportion to how far the knees are bent."""
         if self._view == "oblique":
             return {}
-        picture = self.picture(image_bgr)
+        seen = features(self.picture(image_bgr))
         if self._view == "side":
-            straight, bent = _weights("side") @ features(picture)
+            straight, bent = _weights("side") @ seen
             return {"lumbar_seen": float(straight), "lumbar_seen_bent": float(bent)}
         out: dict[str, float] = {}
         # The left knee's reader sees the right one in the mirrored window.
-        for side, seen in (("left", picture), ("right", np.ascontiguousarray(picture[:, ::-1]))):
-            straight, bent = _weights("front") @ features(seen)
+        for side, own in (("left", seen), ("right", mirrored(seen))):
+            straight, bent = _weights("front") @ own
             out[f"valgus_{side}_seen"], out[f"valgus_{side}_seen_bent"] = float(straight), float(bent)
         return out
+
+
+def mirrored(seen: Singles) -> Singles:
+    """(FEATURES,) of the window seen in a mirror, left and right exchanged."""
+    cells = seen[: DIRECTIONS * CELLS**2].reshape(DIRECTIONS, CELLS, CELLS)[-np.arange(DIRECTIONS), :, ::-1]
+    shades = seen[DIRECTIONS * CELLS**2 :].reshape(SHADES, SHADES)[:, ::-1]
+    return np.concatenate([cells.ravel(), shades.ravel()])
 
 
 @cache

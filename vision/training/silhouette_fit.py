@@ -96,11 +96,20 @@ def read_clips(folders: Sequence[Path], model_path: Path, cache: Path) -> Iterat
             tracker = PlateTracker(calibration)
             neutral, neutral_m = look(Path(f"{stem}.neutral.mp4"), calibration, model_path, tracker)
             cells, carriage_m = look(Path(f"{stem}.mp4"), calibration, model_path, tracker)
-            np.savez_compressed(stored, neutral_cells=neutral.astype(np.float32), neutral_carriage_m=neutral_m,
-                                set_cells=cells.astype(np.float32), set_carriage_m=carriage_m)
+            np.savez_compressed(
+                stored,
+                neutral_cells=neutral.astype(np.float32),
+                neutral_carriage_m=neutral_m,
+                set_cells=cells.astype(np.float32),
+                set_carriage_m=carriage_m,
+            )
         with np.load(stored) as data:
-            seen = contrast(data["neutral_cells"].astype(np.float64), data["neutral_carriage_m"],
-                            data["set_cells"].astype(np.float64), data["set_carriage_m"])
+            seen = contrast(
+                data["neutral_cells"].astype(np.float64),
+                data["neutral_carriage_m"],
+                data["set_cells"].astype(np.float64),
+                data["set_carriage_m"],
+            )
         truth = np.array(frames["lumbar_flexion_deg"])
         count = min(len(truth), len(seen))
         known = np.isfinite(seen[:count, 0])
@@ -117,7 +126,7 @@ def penalty() -> Floats:
         step[np.arange(one.size), one.ravel()], step[np.arange(one.size), other.ravel()] = 1.0, -1.0
         single += SMOOTH * step.T @ step
     out = np.zeros((2 * CELLS**2 + 1, 2 * CELLS**2 + 1))
-    out[1:CELLS**2 + 1, 1:CELLS**2 + 1], out[CELLS**2 + 1:, CELLS**2 + 1:] = single, BY_PAD * single
+    out[1 : CELLS**2 + 1, 1 : CELLS**2 + 1], out[CELLS**2 + 1 :, CELLS**2 + 1 :] = single, BY_PAD * single
     return out
 
 
@@ -163,8 +172,10 @@ def main() -> None:
         here = (truth >= low) & (truth < high)
         if here.any():
             error = seen[here] - truth[here]
-            print(f"true {low:5.0f} to {high:3.0f} deg: {here.sum():6d} frames,"
-                  f" mean error {error.mean():5.2f}, MAE {np.abs(error).mean():.2f}")
+            print(
+                f"true {low:5.0f} to {high:3.0f} deg: {here.sum():6d} frames,"
+                f" mean error {error.mean():5.2f}, MAE {np.abs(error).mean():.2f}"
+            )
     parts = np.round(weights[1:], 3).reshape(2, CELLS, CELLS).tolist()
     text = json.dumps({"clips": len(clips), "upright": parts[0], "by_pad": parts[1]}, separators=(",", ":"))
     args.out.write_text(text.replace("],[", "],\n[").replace('],"', '],\n"') + "\n", "utf-8")

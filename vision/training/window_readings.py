@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.calibration_file import load_calibration
-from vision.window import Window, features
+from vision.window import Window, features, mirrored
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -70,9 +70,8 @@ def differences(folder: Path, view: str, every: int = 2) -> Iterator[tuple[Singl
         truth = [json.loads(Path(f"{stem}{part}.truth.json").read_text("utf-8"))["frames"] for part in (".neutral", "")]
         key = "lumbar_flexion_deg" if view == "side" else "valgus_deg"
         for side in (None,) if view == "side" else ("L", "R"):
-            mirrored = side == "R"
-            seen = [np.array([features(np.ascontiguousarray(p[:, ::-1]) if mirrored else p) for p in part])
-                    for part in (clean, shown)]  # fmt: skip
+            turned = mirrored if side == "R" else np.asarray
+            seen = [np.array([turned(features(p)) for p in part]) for part in (clean, shown)]
             wanted = [column(part, key, side, every) for part in truth]
             # Carriages of both clips are told from the knee, which the same legs bend alike at the same place.
             knee = [column(part, "knee_flexion_deg", side or "L", every) for part in truth]
