@@ -18,23 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.calibration import Calibration
-from vision.plate_sight import FOLLOWED_M, HIGHEST_M, LOWEST_M, STEP_M, PlateSight, Steps, places_m, steps_at
+from vision.plate_evidence import FEET_SD_M, PLACES_M, PlaceEvidence, start_likely
+from vision.plate_sight import FOLLOWED_M, STEP_M, PlateSight, Steps, places_m, steps_at
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
-EDGE_STEP_M: Final = 0.004
-OFFSETS_M: Final = np.arange(-100, 101) * EDGE_STEP_M
-"""Trial corrections of the absolute position."""
-NEAR: Final = 20
-"""Corrections by so many steps are believed at once; farther ones must win clearly, over a while."""
-LEAST_STEPS: Final = 2
-"""A smaller correction is within the error, and costs the pictures learned so far."""
-FEET_SD_M: Final = 0.08
 EDGE_SHARE: Final = 0.6
 """Weight of the edges beside the picture in following from frame to frame: keeps it from drifting."""
-NEAR_GAIN: Final = 1.04
-FAR_GAIN: Final = 1.12
 STATION_M: Final = 0.03
 """A picture is kept for each such stretch of the rail: the legs before the plate change by a shoe's width in it."""
 LAST_SHARE: Final = 0.3
@@ -44,20 +35,10 @@ NEW_SHARE: Final = 0.05
 """Of a picture that matches well, in the one kept for its stretch: follows the light."""
 WEIGHINGS: Final = 8
 """At each stretch of the rail: standing still would only weigh the same background again."""
-FROZEN_AFTER: Final = 45
-"""Weighings after which the absolute position is kept: a neutral must stay comparable with what follows."""
-FAR_AFTER: Final = 12
-AMBIGUOUS: Final = 0.92
-APART: Final = 5
-"""Where another place, so many steps or more away, has this share of the edges' evidence here, the absolute position is
-a guess. On rendered clips 1.1 where it was wrong by 2 cm, 0.54 to 0.91 where it was right; one of 39 that was wrong by
-3 cm goes unnoticed at 0.85."""
 CERTAIN_MATCH: Final = 0.6
 SURE_M: Final = 0.003
 UNSURE_M: Final = 0.02
 """Standard errors of the position (same clips: 2.5 to 3 mm)."""
-SETTLED_AFTER: Final = 8
-"""After so many weighings the summed edge evidence may correct the absolute position."""
 FINE: Final = np.arange(-6, 7)
 """Millimetres about the best of the trials, which are 5 apart."""
 REACH_M: Final = 0.10
@@ -84,11 +65,10 @@ class PlateTracker:
         """As last seen."""
         self._pictures: dict[int, Singles] = {}
         """By station along the rail."""
-        self._evidence = np.zeros(len(OFFSETS_M))
-        self._edges_alone = np.zeros(len(OFFSETS_M))
+        self._evidence = PlaceEvidence(self._sight.along_px)
+        self._unsure = False
         self._last_m: float | None = None
         self._speed_m = 0.0
-        self._weighed = 0
         self._weighings: dict[int, int] = {}
 
     def update(self, image_bgr: NDArray[np.uint8], feet_m: float | None = None) -> PlatePosition:
@@ -99,29 +79,22 @@ class PlateTracker:
         else:
             last_m, match = self._follow(image_bgr, self._last_m)
         self._last_m = last_m
-        self._weigh_edges(image_bgr, last_m, feet_m)
-        corrected_m = self._anchor(image_bgr)
-        sure = match > CERTAIN_MATCH and not self._ambiguous()
-        return PlatePosition(self._last_m, SURE_M if sure else UNSURE_M, match, corrected_m)
-
-    def _ambiguous(self) -> bool:
-        """Whether two places explain the edges seen so far about equally well."""
-        if self._weighed < SETTLED_AFTER:
-            return False
-        alone = self._edges_alone  # the feet are no witness here: hidden ones are guessed
-        here = len(OFFSETS_M) // 2
-        far = np.abs(np.arange(len(OFFSETS_M)) - here) > APART
-        return bool(alone[far].max() > AMBIGUOUS * alone[here - APART : here + APART + 1].max())
+        if self._weigh_edges(image_bgr, last_m, feet_m):
+            self._last_m = self._evidence.correct(last_m)
+            self._unsure = self._evidence.ambiguous()
+            if self._last_m != last_m:
+                self._learn(image_bgr, self._last_m)
+        sure = match > CERTAIN_MATCH and not self._unsure
+        return PlatePosition(self._last_m, SURE_M if sure else UNSURE_M, match, self._last_m - last_m)
 
     def _find(self, image_bgr: NDArray[np.uint8], feet_m: float | None) -> float:
         """Where the edges show best. The carriage mostly starts near its rest, and is under the feet."""
-        steps = steps_at(np.arange(HIGHEST_M, LOWEST_M, EDGE_STEP_M))
-        trials = places_m(steps)
-        likely = 1.0 - 0.4 * np.minimum(np.abs(trials) / 0.15, 1.0)
+        steps = steps_at(PLACES_M)
+        likely = start_likely(PLACES_M)
         if feet_m is not None:
-            likely = likely * (0.1 + 0.9 * np.exp(-0.5 * ((trials - feet_m) / FEET_SD_M) ** 2))
+            likely = likely * (0.1 + 0.9 * np.exp(-0.5 * ((PLACES_M - feet_m) / FEET_SD_M) ** 2))
         energy = self._sight.energy(self._sight.smoothed(image_bgr, steps), steps)
-        return float(trials[int(np.argmax(energy * likely))])
+        return float(PLACES_M[int(np.argmax(energy * likely))])
 
     def _follow(self, image_bgr: NDArray[np.uint8], last_m: float) -> tuple[float, float]:
         trials = last_m + self._speed_m + np.arange(-REACH_M, REACH_M + 1e-9, 0.005)
@@ -167,49 +140,16 @@ class PlateTracker:
         self._picture = self._sight.pictures_and_energy(self._sight.smoothed(image_bgr, steps), steps)[0][0]
         self._pictures = {_station(carriage_m): self._picture}
 
-    def _anchor(self, image_bgr: NDArray[np.uint8]) -> float:
-        """Move to the absolute position that the edges ask for, and learn the picture anew there; returns how far."""
-        if not SETTLED_AFTER <= self._weighed <= FROZEN_AFTER or self._last_m is None:
-            return 0.0
-        here = len(OFFSETS_M) // 2
-        near = self._evidence[here - NEAR : here + NEAR + 1]
-        best = here - NEAR + int(np.argmax(near))
-        farthest = int(np.argmax(self._evidence))
-        if self._weighed >= FAR_AFTER and self._evidence[farthest] > FAR_GAIN * near.max():
-            best = farthest
-        if abs(best - here) < LEAST_STEPS or self._evidence[best] < NEAR_GAIN * self._evidence[here]:
-            return 0.0
-        self._last_m += float(OFFSETS_M[best])
-        self._learn(image_bgr, self._last_m)
-        self._evidence = _shifted(self._evidence, best - here)
-        self._edges_alone = _shifted(self._edges_alone, best - here)
-        return float(OFFSETS_M[best])
-
-    def _weigh_edges(self, image_bgr: NDArray[np.uint8], carriage_m: float, feet_m: float | None) -> None:
+    def _weigh_edges(self, image_bgr: NDArray[np.uint8], carriage_m: float, feet_m: float | None) -> bool:
+        """Whether this frame's edges were added to the evidence."""
         station = _station(carriage_m)
-        if self._weighed > FROZEN_AFTER or self._weighings.get(station, 0) >= WEIGHINGS:
-            return
+        if self._evidence.full or self._weighings.get(station, 0) >= WEIGHINGS:
+            return False
         self._weighings[station] = self._weighings.get(station, 0) + 1
-        trials = np.asarray(carriage_m + OFFSETS_M, dtype=np.float64)
-        possible = (trials >= HIGHEST_M) & (trials <= LOWEST_M)
-        energy = np.zeros(len(trials))
-        steps = steps_at(trials[possible])
-        energy[possible] = self._sight.energy(self._sight.smoothed(image_bgr, steps), steps)
-        self._edges_alone = self._edges_alone + energy
-        if feet_m is not None:
-            energy = energy * (0.4 + 0.6 * np.exp(-0.5 * ((trials - feet_m) / (2 * FEET_SD_M)) ** 2))
-        self._evidence = self._evidence + energy
-        self._weighed += 1
+        steps = steps_at(PLACES_M)
+        self._evidence.add(carriage_m, self._sight.energy(self._sight.smoothed(image_bgr, steps), steps), feet_m)
+        return True
 
 
 def _station(carriage_m: float) -> int:
     return round(carriage_m / STATION_M)
-
-
-def _shifted(evidence: Floats, steps: int) -> Floats:
-    """Moved down by ``steps``; the least takes the place of what was not looked at."""
-    moved = np.full(len(evidence), float(evidence.min()))
-    source = np.arange(len(evidence)) + steps
-    inside = (source >= 0) & (source < len(evidence))
-    moved[inside] = evidence[source[inside]]
-    return moved

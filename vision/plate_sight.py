@@ -57,6 +57,10 @@ def places_m(steps: Steps) -> Floats:
     return cast(Floats, (steps + _FIRST_STEP) * STEP_M)
 
 
+RAIL_M: Final = places_m(np.arange(_STEPS, dtype=np.intp))
+"""Of every step."""
+
+
 class PlateSight:
     """Where one camera sees the plate."""
 
@@ -71,12 +75,14 @@ class PlateSight:
         places = np.concatenate([self._grid(), edges - HALF_GAP_M * outwards, edges + HALF_GAP_M * outwards])
         matrix = calibration.projection
         rest = matrix[:, :3] @ places.T + matrix[:, 3:]
-        along = places_m(np.arange(_STEPS, dtype=np.intp))
         # Moving along the rail adds one constant to a point's homogeneous pixel.
-        moved = rest[:, None, :] - along[None, :, None] * (matrix[:, :3] @ machine.rail)[:, None, None]
+        moved = rest[:, None, :] - RAIL_M[None, :, None] * (matrix[:, :3] @ machine.rail)[:, None, None]
         x, y = (np.clip(moved[i] / moved[2], -FAR_PX, FAR_PX).astype(np.float32) for i in (0, 1))
         self._whole, self._part = cv2.convertMaps(x, y, cv2.CV_16SC2)
         """(steps, points, 2) whole pixels and (steps, points) the rest of them: grid, inside, outside of the edges."""
+        middle = self._whole[:, _PICTURE].mean(axis=1)
+        self.along_px: Floats = np.append(0.0, np.cumsum(np.linalg.norm(np.diff(middle, axis=0), axis=1)))
+        """(steps,) how far down the rail's image the plate is seen."""
         self._low = np.floor([y.min(axis=1), x.min(axis=1)]).astype(np.intp)
         self._high = np.ceil([y.max(axis=1), x.max(axis=1)]).astype(np.intp)
         """(2, steps) the rows and columns between which the plate is seen."""
