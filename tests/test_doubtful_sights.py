@@ -14,6 +14,7 @@ from test_plate import TRAVEL_M, drawn
 
 from device.core.posture import PostureState, judge, learn_neutral, reading_errors
 from device.messages import CARRIAGE_CORRECTED, PoseSample, Sided
+from vision.calibration import Calibration
 from vision.landmarks import LEFT_KNEE, Landmarks
 from vision.lifter import POSE_MEAN, SHAPE_MEAN, LegModel, knee_flexion_deg
 from vision.posture import PostureEstimator
@@ -179,3 +180,25 @@ def test_what_a_camera_saw_before_the_plate_moved_on_is_taken_where_the_plate_wa
     assert max(lags_m) < 0.006
     assert np.ptp(lifts) < 0.01  # the feet stay on the plate; it goes 12 mm from look to look
     assert np.mean(errors_deg) < 2.0
+
+
+def standing(calibration: Calibration, carriage_m: float, ankle_off_px: float = 0.0) -> PoseSample:
+    """After a second's standstill there; ``ankle_off_px``: the plate hides the ankles, and they are guessed lower."""
+    joints = MODEL.joints(SHAPE_MEAN, POSE_MEAN, np.array(carriage_m))
+    seen = landmarks_of(calibration, joints, landmark_bias_m(calibration)[0])
+    px = seen.px.copy()
+    px[LEG_LANDMARKS[:, 2], 1] += ankle_off_px
+    estimator = PostureEstimator([calibration])
+    image = drawn(calibration, carriage_m)
+    return [estimator.update(0, i / 15, image, with_px(seen, px)) for i in range(15)][-1]
+
+
+@pytest.mark.parametrize("calibration", [OBLIQUE, SIDE, FRONT], ids=lambda c: c.view)
+def test_who_stands_at_the_bottom_first_does_not_rest_there(calibration: Calibration) -> None:
+    top, bottom = standing(calibration, 0.0), standing(calibration, 0.26)
+    assert top.standard_error["carriage_m"] < 0.01
+    assert bottom.standard_error["carriage_m"] >= 0.02
+
+
+def test_an_ankle_that_the_plate_hides_does_not_keep_the_resting_top_from_being_known() -> None:
+    assert standing(OBLIQUE, 0.0, ankle_off_px=60.0).standard_error["carriage_m"] < 0.01

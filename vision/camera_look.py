@@ -27,8 +27,6 @@ SPEED_WITHIN_S: Final = 0.5
 """Two frames of a camera farther apart tell no speed (ours)."""
 SPEED_NOISE_M_S: Final = 0.06
 """Three times what the followed plate scatters by between two frames, as a speed (ours)."""
-BENT_COSINE: Final = float(np.cos(np.radians(45.0)))
-"""A knee bent by more in the picture does not rest at the top: the set began at the bottom (ours)."""
 
 
 class CameraLook:
@@ -79,15 +77,6 @@ class CameraLook:
             self.condition = "nobody"
         if self.unmatched >= MOVED_AFTER_FRAMES:
             self.condition = "moved"
-
-    def knee_looks_bent(self) -> bool:
-        """Whether the nearer knee is bent in the picture itself; from the front that cannot be seen."""
-        if self.px is None or self.calibration.view == "front":
-            return False
-        hip, knee, ankle = self.px[0 if self.calibration.eye[0] > 0 else 1]
-        thigh, shank = knee - hip, ankle - knee
-        cosine = (thigh @ shank) / max(float(np.linalg.norm(thigh) * np.linalg.norm(shank)), 1e-6)
-        return bool(cosine < BENT_COSINE)
 
 
 def _steady(speed_m_s: float) -> float:

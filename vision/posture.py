@@ -60,6 +60,9 @@ SWAPPED_GAIN: Final = 3.0
 """Left and right are exchanged back where the landmarks miss the last frame's legs by more standard deviations than the
 first, and the other way round come so many times nearer (ours)."""
 SWAPPED_WITHIN_S: Final = 0.3
+RESTS_BELOW_DEG: Final = 60.0
+"""Who stands with knees that the fit, or the machine and a usual leg, bend by more does not rest at the top: the set
+began at the bottom (ours; a leg shorter than 98 of 100 has 49 at the top before it is known)."""
 PLACEMENT_RANGE: Final = (-0.1, 1.1)
 """Feet beyond the plate's edges are not believed."""
 FORGET_AFTER_S: Final = 8.0
@@ -94,6 +97,8 @@ class PostureEstimator:
         self._expected_px: Floats | None = None
         """Where the last fit's legs are seen, see ``PoseFit.seen_px``."""
         self._last_fit_s = -1e9
+        self._least_bent_deg = 180.0
+        """Of the two knees, in the last fit."""
 
     def uses_mask(self, camera: int) -> bool:
         """Whether this camera's landmarks should carry the person mask."""
@@ -127,11 +132,11 @@ class PostureEstimator:
         if self._cameras[camera] in seen:  # what another camera saw was added when it was new
             newest = np.arange(len(self._cameras)) == camera
             self._shape.add(carriage_m, replace(sights, weight=sights.weight * newest[:, None, None]))
-        if self._extension.follow(t_s, carriage_m, can_rest=not any(c.knee_looks_bent() for c in seen)):
+        if self._extension.follow(t_s, carriage_m, can_rest=self._least_bent_deg < RESTS_BELOW_DEG):
             self._shape.rest_at(carriage_m)
         if not self._extension.knows_top:  # leg and hips are not known so well that the plate's place alone tells
             carriage_error_m = max(carriage_error_m, UNSURE_M)
-        refines = self._shape.frames < 60 or self._shape.frames % 3 == 0
+        refines = self._shape.frames < 60 or self._shape.frames % 6 == 0
         if refines:
             self._shape.refine(self._bias_m, self._slope_m)
         fit = self._fit.fit_pose(self._shape.shape, self._pose, carriage_m, sights)
@@ -139,6 +144,7 @@ class PostureEstimator:
             shape = self._shape
             self._knee_errors_deg = self._fit.knee_errors_deg(shape.shape, shape.covariance, fit, carriage_m)
         self._pose, self._expected_px, self._last_fit_s = fit.pose, fit.seen_px, t_s
+        self._least_bent_deg = float(knee_flexion_deg(fit.joints).min())
         self._usual[:2] += SLIDE_SHARE * (fit.pose[:2] - self._usual[:2])
         sample = self._sample(t_s, seen, behind_m, fit, carriage_m, carriage_error_m)
         odd = ({"swapped": 1.0} if swapped else {}) | ({CARRIAGE_CORRECTED: corrected_m} if corrected_m else {})
@@ -148,7 +154,7 @@ class PostureEstimator:
         self._shape = ShapeFit(self._fit, len(self._cameras))
         self._extension = Extension()
         self._pose, self._usual = POSE_MEAN.copy(), POSE_MEAN.copy()
-        self._expected_px = None
+        self._expected_px, self._least_bent_deg = None, 180.0
 
     def _unswapped(self, t_s: float, sights: Sights) -> tuple[Sights, bool]:
         """With left and right as in the last frame, where a camera's landmarks have exchanged them."""
