@@ -15,8 +15,9 @@ from test_plate import TRAVEL_M, drawn
 from device.core.posture import PostureState, judge, learn_neutral, reading_errors
 from device.messages import CARRIAGE_CORRECTED, PoseSample, Sided
 from vision.calibration import Calibration
+from vision.fit import LegFit, PoseFit
 from vision.landmarks import LEFT_KNEE, Landmarks
-from vision.lifter import POSE_MEAN, SHAPE_MEAN, LegModel, knee_flexion_deg
+from vision.lifter import POSE_MEAN, SHAPE_MEAN, SHAPE_SD, LegModel, knee_flexion_deg
 from vision.posture import PostureEstimator
 from vision.sights import LEG_LANDMARKS, landmark_bias_m
 
@@ -202,3 +203,13 @@ def test_who_stands_at_the_bottom_first_does_not_rest_there(calibration: Calibra
 
 def test_an_ankle_that_the_plate_hides_does_not_keep_the_resting_top_from_being_known() -> None:
     assert standing(OBLIQUE, 0.0, ankle_off_px=60.0).standard_error["carriage_m"] < 0.01
+
+
+def test_a_leg_that_seems_too_short_for_its_place_is_not_surely_straight() -> None:
+    """Where the plate is taken for too far away every leg is straight, and the angle itself hardly moves."""
+    calibration = SIDE
+    fit = LegFit(LegModel(calibration), calibration.projection[None])
+    joints = MODEL.joints(SHAPE_MEAN, POSE_MEAN, np.array(-0.12))
+    reached = PoseFit(POSE_MEAN.copy(), np.diag([1e-6] * 4), joints, np.zeros(2), np.zeros((1, 2, 3, 2)))
+    assert knee_flexion_deg(joints).max() < 2.0
+    assert fit.knee_errors_deg(SHAPE_MEAN, np.diag(SHAPE_SD**2), reached, -0.12).min() > 8.0

@@ -132,14 +132,19 @@ class LegFit:
         poses = np.tile(fit.pose, (13, 1))
         shapes[1:9] += _SHAPE_STEP * np.eye(8)
         poses[9:] += np.diag(_POSE_STEP)
-        flexion = knee_flexion_deg(self.model.joints(shapes, poses, np.array(carriage_m)))
-        by_shape = (flexion[1:9] - flexion[0]) / _SHAPE_STEP
-        by_pose = (flexion[9:] - flexion[0]) / _POSE_STEP[:, None]
+        joints = self.model.joints(shapes, poses, np.array(carriage_m))
+        # By how much shorter the leg reaches than it is long: the angle itself stands still where the leg is straight.
+        thigh, shank = float(shape[0]), float(shape[1])
+        slack = shapes[:, :1] + shapes[:, 1:2] - np.linalg.norm(joints.ankle - joints.hip, axis=-1)
+        by_shape = (slack[1:9] - slack[0]) / _SHAPE_STEP
+        by_pose = (slack[9:] - slack[0]) / _POSE_STEP[:, None]
         variance = np.einsum("is,ij,js->s", by_shape, shape_covariance, by_shape)
         variance = variance + np.einsum("is,ij,js->s", by_pose, fit.covariance, by_pose)
-        # The leg's length goes with the square of the flexion: near straight the tangent promises too much error.
-        bent = np.maximum(flexion[0], 0.5)
-        error = np.sqrt(bent**2 + 2 * bent * np.sqrt(np.maximum(variance, 0.0))) - bent
+        here = np.maximum(slack[0], 0.0)
+        reach = thigh + shank - np.stack([here, here + np.sqrt(np.maximum(variance, 0.0))])
+        cosine = (reach**2 - thigh**2 - shank**2) / (2 * thigh * shank)
+        bent, more_bent = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+        error = more_bent - bent
         return cast(Floats, np.hypot(error, ALIKE_ERROR_DEG))
 
 
