@@ -213,3 +213,20 @@ def test_a_leg_that_seems_too_short_for_its_place_is_not_surely_straight() -> No
     reached = PoseFit(POSE_MEAN.copy(), np.diag([1e-6] * 4), joints, np.zeros(2), np.zeros((1, 2, 3, 2)))
     assert knee_flexion_deg(joints).max() < 2.0
     assert fit.knee_errors_deg(SHAPE_MEAN, np.diag(SHAPE_SD**2), reached, -0.12).min() > 8.0
+
+
+@settings(deadline=None)
+@given(st.floats(0.0, 0.12), st.floats(0.0, 0.12))
+def test_valgus_is_the_less_sure_the_deeper_a_rep_goes_beyond_the_enrolment(one_m: float, other_m: float) -> None:
+    cues = {"valgus_left_seen": 0.0, "valgus_left_seen_bent": 0.0}
+    reps = [
+        PoseSample(i, i / 15, True, (), (), carriage_m=0.1 - 0.1 * float(np.cos(i / 8)), cues=cues) for i in range(100)
+    ]
+    neutral = learn_neutral(reps)
+    near_m, far_m = sorted((one_m, other_m))
+    near, far = (reading_errors(neutral, 0.0, neutral.bottom_m + by_m) for by_m in (near_m, far_m))
+    assert near["valgus_left_deg"] <= far["valgus_left_deg"]
+    assert near["lumbar_flexion_deg"] == far["lumbar_flexion_deg"]
+    within = reading_errors(neutral, 0.0, neutral.bottom_m - near_m)["valgus_left_deg"]
+    assert within == reading_errors(neutral, 0.0)["valgus_left_deg"]
+    assert reading_errors(neutral, 0.0, neutral.bottom_m + 0.08)["valgus_left_deg"] == pytest.approx(4.1, abs=0.1)

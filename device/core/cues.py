@@ -212,4 +212,3 @@ def _light(turn: Turn, warning: ActiveFault | None) -> tuple[Colour, Flash]:
         return "blue", "steady"
     busy = turn.set is not None or turn.now_s - turn.view.person_s <= 2.0
     return ("green", "steady") if busy else ("off", "steady")
-

@@ -87,8 +87,6 @@ def on_rep_closed(turn: Turn, rep: RepRecord) -> None:
     turn.enrolment = None
     if turn.lifter.tag is not None:
         created_utc = utc_at(turn.clock, turn.now_s)
-        turn.actions.append(
-            StoreNeutral(turn.lifter.tag, neutral, turn.lifter.goal, seat_notch_now(turn), created_utc)
-        )
+        turn.actions.append(StoreNeutral(turn.lifter.tag, neutral, turn.lifter.goal, seat_notch_now(turn), created_utc))
     turn.cues = replace(turn.cues, to_confirm=SAVED)
     end_set(turn)

@@ -44,7 +44,6 @@ KNEE_STEPS_IN_S = 0.3
 TRACE_FRAMES = 900
 
 
-
 class Source(NamedTuple):
     """Where the position comes from: the carriage, or the knees in its place."""
 
