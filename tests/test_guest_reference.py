@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.core.guest_reference import COURSES, GuestReference
+from device.core.posture import UPRIGHT_DEG, PostureState, judge
+from device.messages import PoseSample, Sided
 
 ROM_M = 0.3
 FRAMES = 40
@@ -70,3 +72,23 @@ def test_a_value_seen_before_the_carriage_moved_on_is_compared_where_it_was_seen
     after, values = reference.compare(0.20, {"lumbar": 3.0}, -0.5, {"lumbar": 0.10})
     assert values["lumbar"] == pytest.approx(reference.compare(0.10, {"lumbar": 3.0}, -0.5)[1]["lumbar"], abs=0.5)
     assert after == reference  # learned when it was new
+
+
+def most_told_deg(pad_upright: float, more_deg: float) -> float:
+    """The largest lumbar reading told of a guest whose reading rises with ``bend`` by so much more than on a sled."""
+    state, told = PostureState(), [0.0]
+    for frame, (carriage_m, bent) in enumerate(rep_places() * 2):
+        seen = COURSES["lumbar"].change_deg(bent) + COURSES["lumbar"].room_deg(bent) * max(0.0, bent) + more_deg * bent
+        knee = Sided(60.0 + 40.0 * bent, 60.0 + 40.0 * bent)
+        cues = {"lumbar_seen": seen, "lumbar_seen_bent": 0.0, "pad_upright": pad_upright}
+        sample = PoseSample(
+            frame, frame / 15, True, (), ("lumbar_flexion",), knee_flexion_deg=knee, carriage_m=carriage_m, cues=cues
+        )
+        state, posture = judge(state, sample, None)
+        told.append(posture.lumbar_flexion_deg or 0.0)
+    return max(told)
+
+
+def test_what_a_seated_machine_adds_to_a_clean_guest_is_not_held_against_them() -> None:
+    assert most_told_deg(1.0, UPRIGHT_DEG) == pytest.approx(most_told_deg(-1.0, 0.0), abs=0.01)
+    assert most_told_deg(-1.0, UPRIGHT_DEG) > most_told_deg(-1.0, 0.0) + 4.0
