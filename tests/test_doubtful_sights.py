@@ -18,6 +18,7 @@ from vision.calibration import Calibration
 from vision.fit import LegFit, PoseFit
 from vision.landmarks import LEFT_KNEE, Landmarks
 from vision.lifter import POSE_MEAN, SHAPE_MEAN, SHAPE_SD, LegModel, knee_flexion_deg
+from vision.plate import PlatePosition
 from vision.posture import PostureEstimator
 from vision.sights import LEG_LANDMARKS, landmark_bias_m
 
@@ -230,3 +231,20 @@ def test_valgus_is_the_less_sure_the_deeper_a_rep_goes_beyond_the_enrolment(one_
     within = reading_errors(neutral, 0.0, neutral.bottom_m - near_m)["valgus_left_deg"]
     assert within == reading_errors(neutral, 0.0)["valgus_left_deg"]
     assert reading_errors(neutral, 0.0, neutral.bottom_m + 0.08)["valgus_left_deg"] == pytest.approx(4.1, abs=0.1)
+
+
+def test_a_camera_that_looks_alone_for_a_moment_does_not_move_the_plate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cameras place it 8 mm apart; one drops frames: the carriage stays where both had it."""
+    estimator = PostureEstimator([OBLIQUE, SIDE])
+    for camera, at_m in zip(estimator._cameras, (0.100, 0.108), strict=True):
+        position = PlatePosition(at_m, 0.003, 1.0)
+        monkeypatch.setattr(camera.plate, "update", lambda *seen, position=position: position)
+    image = drawn(OBLIQUE, 0.1)
+    alone = estimator.update(0, 0.0, image, None)
+    assert alone.carriage_m == pytest.approx(0.100)
+    for i in range(1, 30):
+        estimator.update(0, i / 8, image, None)
+        both = estimator.update(1, i / 8 + 0.03, image, None)
+    assert both.carriage_m == pytest.approx(0.104)
+    assert estimator.update(0, 5.0, image, None).carriage_m == pytest.approx(0.104, abs=0.0002)
+    assert estimator.update(1, 6.0, image, None).carriage_m == pytest.approx(0.104, abs=0.0002)

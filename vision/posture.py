@@ -46,6 +46,8 @@ CHECKS: Final[dict[str, tuple[Measure, ...]]] = {
 """What each view can check at all (docs/accuracy.md)."""
 FRESH_S: Final = 0.15
 """Two cameras' frames belong together within this; at 8 frames/s they are at most 0.125 s apart."""
+FROM_MEAN_SHARE: Final = 0.1
+"""Of the newest frame in how far a camera places the carriage from the mean of both (ours)."""
 SLIDE_SHARE: Final = 0.04
 """How fast hips that stay forward are believed to sit there: half in 17 frames (a rounding is shorter)."""
 HIP_SEEN_FORWARD_M: Final = -0.005
@@ -87,6 +89,8 @@ class PostureEstimator:
         self._bias_m, self._slope_m = (np.array([b[i] for b in biases]) for i in (0, 1))
         pose_sd = POSE_SD if any(c.view == "side" for c in calibrations) else POSE_SD_HIPS_UNSEEN
         self._fit = LegFit(self._model, np.array([c.projection for c in calibrations]), pose_sd)
+        self._from_mean_m: dict[str, float] = {}
+        """How far a camera alone places the carriage from the mean of both, by name."""
         self._seq = 0
         self._last_person_s = -1e9
         self._shape = ShapeFit(self._fit, len(calibrations))
@@ -117,6 +121,8 @@ class PostureEstimator:
         behind_m = [speed_m_s * (t_s - c.t_s) if c in fresh else 0.0 for c in self._cameras]
         carriage_m, carriage_error_m = self._carriage(fresh, behind_m)
         corrected_m = self._correction(self._cameras[camera], fresh)
+        if corrected_m:
+            self._from_mean_m.clear()
         if abs(corrected_m) > CORRECTED_M:
             self._start_anew()  # the shape was learned at carriage positions that were wrong
         elif corrected_m:
@@ -170,16 +176,25 @@ class PostureEstimator:
         return replace(sights, px=px), bool(swap.any())
 
     def _carriage(self, fresh: Sequence[CameraLook], behind_m: Sequence[float]) -> tuple[float | None, float]:
-        """Weighted mean of the cameras' carriage positions, all brought to now, and its standard error."""
-        found = [
-            (1.0 / c.position.standard_error_m**2, c.position.carriage_m + moved_m)
+        """Weighted mean of the cameras' carriage positions, all brought to now, and its standard error.
+
+        A camera that looks alone for a moment is taken where the mean of both would be: millimetres tell here.
+        """
+        found = {
+            c.name: (1.0 / c.position.standard_error_m**2, c.position.carriage_m + moved_m)
             for c, moved_m in zip(self._cameras, behind_m, strict=True)
             if c in fresh and c.position is not None
-        ]
+        }
         if not found:
             return None, 1.0
-        total = sum(weight for weight, _ in found)
-        return sum(weight * at_m for weight, at_m in found) / total, total**-0.5
+        total = sum(weight for weight, _ in found.values())
+        mean_m = sum(weight * at_m for weight, at_m in found.values()) / total
+        if len(found) < len(self._cameras):
+            return mean_m - sum(self._from_mean_m.get(name, 0.0) for name in found), total**-0.5
+        for name, (_, at_m) in found.items():
+            before_m = self._from_mean_m.get(name, at_m - mean_m)
+            self._from_mean_m[name] = before_m + FROM_MEAN_SHARE * (at_m - mean_m - before_m)
+        return mean_m, total**-0.5
 
     def _correction(self, camera: CameraLook, fresh: Sequence[CameraLook]) -> float:
         """By how much this frame of ``camera`` moved the absolute position of the cameras' mean."""
