@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,7 +46,7 @@ CHECKS: Final[dict[str, tuple[Measure, ...]]] = {
 }
 """What each view can check at all (docs/accuracy.md)."""
 FRESH_S: Final = 0.15
-"""Two cameras' frames belong together within this; at 8 frames/s they are at most 0.125 s apart."""
+"""Two cameras' frames belong together within this; a slower one leaves the other alone for a moment."""
 FROM_MEAN_SHARE: Final = 0.1
 """Of the newest frame in how far a camera places the carriage from the mean of both (ours)."""
 SLIDE_SHARE: Final = 0.04
@@ -80,6 +81,9 @@ class PostureEstimator:
     def __init__(self, calibrations: Sequence[Calibration], names: Sequence[str] = ()) -> None:
         if not 1 <= len(calibrations) <= 2:
             raise ValueError(f"{len(calibrations)} calibrations: must be one or two, one to a camera")
+        # The parts of the picture are small: sharing them among threads costs half as much again as it takes, and the
+        # cores are the pose model's.
+        cv2.setNumThreads(1)
         names = tuple(names) or tuple(c.view for c in calibrations)
         self._model = LegModel(calibrations[0])
         self._cameras = [
