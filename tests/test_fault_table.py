@@ -114,15 +114,15 @@ def unplug_adc(out: bool) -> Callable[[VirtualMachine], None]:
 
 def stuck_switch(machine: VirtualMachine) -> None:
     closed = machine._switch_closed
-    machine._switch_closed = lambda notch: notch == 7 or closed(notch)  # type: ignore[method-assign]
+    machine._switch_closed = lambda notch: notch == 7 or closed(notch)  # type: ignore[method-assign]  # broken on purpose
 
 
 def dead_switches(machine: VirtualMachine) -> None:
-    machine._switch_closed = lambda notch: False  # type: ignore[method-assign]
+    machine._switch_closed = lambda notch: False  # type: ignore[method-assign]  # broken on purpose
 
 
 def moved_magnet(machine: VirtualMachine) -> None:
-    machine._switch_closed = lambda notch: notch == 6  # type: ignore[method-assign]
+    machine._switch_closed = lambda notch: notch == 6  # type: ignore[method-assign]  # broken on purpose
 
 
 def turn(count: int, fault: str) -> Callable[[VirtualMachine], None]:

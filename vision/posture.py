@@ -81,8 +81,8 @@ class PostureEstimator:
     def __init__(self, calibrations: Sequence[Calibration], names: Sequence[str] = ()) -> None:
         if not 1 <= len(calibrations) <= 2:
             raise ValueError(f"{len(calibrations)} calibrations: must be one or two, one to a camera")
-        # The parts of the picture are small: sharing them among threads costs half as much again as it takes, and the
-        # cores are the pose model's.
+        # The parts of the picture are small: sharing them among threads costs a third to a half more, and the cores are
+        # the pose model's.
         cv2.setNumThreads(1)
         names = tuple(names) or tuple(c.view for c in calibrations)
         self._model = LegModel(calibrations[0])
