@@ -122,7 +122,7 @@ class Bench:
         self.ends_s = float("inf")
         self.then: Callable[[], None] = lambda: None
         self.vision = Vision(
-            Config(cameras=(SIDE,)), [calibration()], [NoModel()], self._publish,  # type: ignore[list-item]
+            Config(cameras=(SIDE,)), [calibration()], [NoModel()], self._publish,  # type: ignore[list-item]  # stands for one
             clock=lambda: Picamera2.now_s, opener=self._open,
         )  # fmt: skip
         self.threads = self.vision.cameras[0]

@@ -226,6 +226,20 @@ def test_today_shows_the_sets_faults_and_the_machine(machine: WebMachine, staff:
     assert "Knee caving in" in page
 
 
+def test_an_enrolment_counts_neither_as_a_set_nor_with_its_reps_and_alerts(
+    machine: WebMachine, staff: FlaskClient
+) -> None:
+    store = machine.store()
+    enrolment = replace(SET, set_id="neutral", enrolment=True)
+    store.save_rep(enrolment, replace(REP, set_id="neutral"))
+    store.save_alert(replace(ALERT, alert_id="alert-3", set_id="neutral"))
+    write_all(store)
+    page = staff.get("/staff").text
+    assert "<b>7</b><span>sets</span>" in page
+    assert "<b>8</b><span>reps</span>" in page
+    assert "<b>25.0</b><span>faults per 100 reps</span>" in page
+
+
 def test_an_empty_day_says_what_will_appear(tmp_path: Path) -> None:
     page = make_open_machine(tmp_path).staff().get("/staff").text
     assert "No set today yet. The first one appears here with its first rep." in page

@@ -195,25 +195,24 @@ class History:
         return itertools.chain([first], text)
 
     def summary(self, since: str, until: str) -> dict[str, Any]:
-        """Counts over a time span: sets, reps by verdict, alerts by kind."""
+        """Counts over a time span, enrolments left out: sets, their reps by verdict, alerts by kind."""
+        counted = (func.count(), func.sum(SETS.c.good), func.sum(SETS.c.faulty), func.sum(SETS.c.uncertain))
         with self.reading() as connection:
-            sets = connection.execute(
-                select(func.count()).where(
+            sets, *reps = connection.execute(
+                select(*counted).where(
                     SETS.c.started_utc >= since, SETS.c.started_utc < until, SETS.c.enrolment.is_(False)
                 )
-            ).scalar_one()
-            verdicts = connection.execute(
-                select(REPS.c.verdict, func.count())
-                .where(REPS.c.started_utc >= since, REPS.c.started_utc < until)
-                .group_by(REPS.c.verdict)
-            ).all()
+            ).one()
             kinds = connection.execute(
                 select(ALERTS.c.kind, func.count())
-                .where(ALERTS.c.started_utc >= since, ALERTS.c.started_utc < until)
+                .outerjoin(SETS, SETS.c.id == ALERTS.c.set_id)
+                .where(ALERTS.c.started_utc >= since, ALERTS.c.started_utc < until, SETS.c.enrolment.is_not(True))
                 .group_by(ALERTS.c.kind)
                 .order_by(func.count().desc(), ALERTS.c.kind)
             ).all()
-        by_verdict = {str(verdict): int(count) for verdict, count in verdicts}
+        by_verdict = {
+            verdict: count for verdict, count in zip(("good", "fault", "uncertain"), reps, strict=True) if count
+        }
         return {
             "sets": sets,
             "reps": sum(by_verdict.values()),
