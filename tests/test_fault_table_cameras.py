@@ -122,8 +122,9 @@ class Bench:
         self.ends_s = float("inf")
         self.then: Callable[[], None] = lambda: None
         self.vision = Vision(
-            Config(cameras=(SIDE,)), [calibration()], [NoModel()], self._publish,  # type: ignore[list-item]  # stands for one
-            clock=lambda: Picamera2.now_s, opener=self._open,
+            Config(cameras=(SIDE,)), [calibration()],
+            [NoModel()],  # type: ignore[list-item]  # stands for one
+            self._publish, clock=lambda: Picamera2.now_s, opener=self._open,
         )  # fmt: skip
         self.threads = self.vision.cameras[0]
         self.threads._slot = self  # type: ignore[assignment]  # a picture is looked at as soon as it is taken
