@@ -25,7 +25,7 @@ from vision.landmarks import (
 )
 from vision.lifter import Joints
 from vision.person import seat_m
-from vision.silhouette import PAD_MIDDLE_DEG, PAD_SPAN_DEG, silhouette_back_deg
+from vision.silhouette import silhouette_back_deg
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ def _sagittal(calibration: Calibration, landmarks: Landmarks, plate_centre: Floa
     """Along (``_up``) and off (``_off``) the pad, from the calibrated seat, of the camera-side joints.
 
     Also how far the nearer hip is forward on the seat, and the nearer ankle off the plate; from the side, what
-    the lifter's outline says of the back, and how upright the back pad is (-1 as on a sled, 1 as on a seated machine).
+    the lifter's outline says of the back.
     """
     machine, seat = calibration.machine, seat_m(calibration)
     sign = 1.0 if calibration.eye[0] > 0 else -1.0
@@ -70,8 +70,6 @@ def _sagittal(calibration: Calibration, landmarks: Landmarks, plate_centre: Floa
             out["near_hip_forward"] = float((place - seat) @ machine.seat_forward)
         if name == "ankle":
             out["near_ankle_lift"] = float((plate_centre - place) @ machine.plate_normal)
-    if calibration.view == "side":
-        out["pad_upright"] = (machine.back_pad_deg - PAD_MIDDLE_DEG) / PAD_SPAN_DEG
     if uses_mask(calibration) and landmarks.mask is not None and _is_mask(landmarks.mask):
         out["lumbar_outline"] = silhouette_back_deg(calibration, landmarks.mask)
     return out

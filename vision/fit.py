@@ -32,7 +32,7 @@ ALIKE_ERROR_DEG: Final = 1.5
 """Of a knee's flexion, the part that no fit sees: the same in every frame (given clips; bent knees err by 1 to 3)."""
 SHAPE_REACH: Final = 4.0
 """No shape is farther from the mean than so many standard deviations."""
-SETTLED_M: Final = 1e-3
+SETTLED_M: Final = 2e-3
 """A step of the pose below this ends its fit: the next would be smaller by a magnitude (ours)."""
 _POSE_STEP: Final = np.array([1e-4, 1e-4, 2e-4, 2e-4])
 _SHAPE_STEP: Final = 1e-4

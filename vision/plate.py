@@ -39,8 +39,10 @@ CERTAIN_MATCH: Final = 0.6
 SURE_M: Final = 0.003
 UNSURE_M: Final = 0.02
 """Standard errors of the position (same clips: 2.5 to 3 mm)."""
+COARSE_M: Final = 0.01
+"""Between trials: the plate's picture, of cells of 3 to 4 cm, still matches so far off."""
 FINE: Final = np.arange(-6, 7)
-"""Millimetres about the best of the trials, which are 5 apart."""
+"""Millimetres about the best of them."""
 REACH_M: Final = 0.10
 """Farthest that the carriage moves between two frames: 1.2 m/s at 12 frames/s."""
 
@@ -97,7 +99,7 @@ class PlateTracker:
         return float(PLACES_M[int(np.argmax(energy * likely))])
 
     def _follow(self, image_bgr: NDArray[np.uint8], last_m: float) -> tuple[float, float]:
-        trials = last_m + self._speed_m + np.arange(-REACH_M, REACH_M + 1e-9, 0.005)
+        trials = last_m + self._speed_m + np.arange(-REACH_M, REACH_M + 1e-9, COARSE_M)
         coarse = steps_at(np.clip(trials, *FOLLOWED_M))
         smooth = self._sight.smoothed(image_bgr, np.concatenate([coarse - FINE[-1], coarse + FINE[-1]]))
         fine = coarse[int(np.argmax(self._compare(smooth, coarse)[0]))] + FINE

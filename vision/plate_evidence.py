@@ -78,7 +78,8 @@ class PlaceEvidence:
         """Where the plate is that was followed to ``followed_m``; the path so far is moved along."""
         if len(self._path) < SETTLED_AFTER or self.full:
             return followed_m
-        evidence = self._placed(self._edges * self._feet) * start_likely(self._shifted(self._path).min(axis=1))
+        shifted = self._shifted(self._path)
+        evidence = self._placed(self._edges * self._feet, shifted) * start_likely(shifted.min(axis=1))
         near = evidence[_HERE - NEAR : _HERE + NEAR + 1]
         best = _HERE - NEAR + int(np.argmax(near))
         farthest = int(np.argmax(evidence))
@@ -94,13 +95,14 @@ class PlaceEvidence:
         """Whether two places explain the edges seen so far about equally well."""
         if len(self._path) < SETTLED_AFTER:
             return False
-        alone = self._placed(self._edges)  # the feet are no witness here: hidden ones are guessed
+        # The feet are no witness here: hidden ones are guessed.
+        alone = self._placed(self._edges, self._shifted(self._path))
         far = np.abs(SHIFTS) > APART
         return bool(alone[far].max() > AMBIGUOUS * alone[~far].max())
 
-    def _placed(self, evidence: Floats) -> Floats:
+    def _placed(self, evidence: Floats, shifted: Floats) -> Floats:
         """(shifts,) sum over all frames with the path so shifted."""
-        at = np.rint((self._shifted(self._path) - HIGHEST_M) / PLACE_STEP_M).astype(np.intp)
+        at = np.rint((shifted - HIGHEST_M) / PLACE_STEP_M).astype(np.intp)
         at[(at < 0) | (at >= len(PLACES_M))] = len(PLACES_M)
         return cast(Floats, evidence[np.arange(len(self._path)), at].sum(axis=1))
 

@@ -1,8 +1,9 @@
 """What a guest is compared with: how they themselves looked when they first passed each carriage position.
 
-A fault in those first passes would hide itself there. How a clean lifter's readings change with knee
-flexion is known, roughly, from others; a first pass that leaves that course by more than lifters differ
-is taken for a fault, and only the likely part of it into the reference.
+A fault in those first passes would hide itself there. The readings are learned such that a clean rep hardly
+changes them (``vision.training.window_readings``), and by how much it changes a guest's shows before any fault
+of back or knees: while the knees are still shallow. A first pass that leaves the course begun there by more than
+clean lifters do is taken for a fault, and only the likely part of it into the reference.
 """
 
 from __future__ import annotations
@@ -19,30 +20,48 @@ SHALLOW: Final = (-1.0, -0.25)
 ANCHOR_FRAMES = 40
 
 
-class Course(NamedTuple):
-    """How a clean lifter's reading usually changes with ``bend``, and how far from that one is still believed (deg)."""
+class Usual(NamedTuple):
+    """How clean lifters go on from shallow knees."""
 
-    square: float
-    slope: float
-    room: float
-    more_room: float
-    """For each unit of ``bend``: the deeper, the more lifters differ."""
+    share: float
+    """Of the reading's slope along ``posture.bend`` with shallow knees, how much of it goes on with bent ones."""
+    room_deg: float
+    more_room_deg: float
+    """How far from that a first pass may read, and by how much more for each unit of ``bend``."""
 
-    def change_deg(self, bent: float) -> float:
-        return (self.square * bent + self.slope) * bent
-
-    def room_deg(self, bent: float) -> float:
-        return max(1.5, self.room + self.more_room * bent)
+    def room_at_deg(self, bent: float) -> float:
+        return max(1.5, self.room_deg + self.more_room_deg * bent)
 
 
-_VALGUS: Final = Course(1.1, 2.9, 1.8, 1.4)
-COURSES: Final[Mapping[str, Course]] = {
-    "lumbar": Course(-2.9, 6.2, 6.8, 6.3),
-    "valgus_left": _VALGUS,
-    "valgus_right": _VALGUS,
-}
-"""Of 58 rendered lifters with a side camera and 40 with a front one (docs/accuracy.md, the second test). The room is
-one standard deviation for valgus; for the lumbar reading, in which lifters differ much more, one and a half."""
+_VALGUS: Final = Usual(0.0, 1.0, 0.8)
+"""Knees cave in from shallow on: no slope of theirs is taken for a habit."""
+USUAL: Final[Mapping[str, Usual]] = {"lumbar": Usual(0.65, 2.0, 3.2), "valgus_left": _VALGUS, "valgus_right": _VALGUS}
+"""Of 90 and 78 rendered lifters before a side and a front camera, whom the readings were not learned on
+(docs/accuracy.md): room is one and a half standard deviations of lumbar readings, one of valgus."""
+LEAST_SPREAD: Final = 0.06
+"""Of ``bend`` (standard deviation) among the shallow frames, without which they show no slope."""
+
+
+class Anchor(NamedTuple):
+    """A guest's readings with shallow knees: running means of ``bend``, of the reading, and of their products."""
+
+    frames: int = 0
+    bent: float = 0.0
+    level_deg: float = 0.0
+    squared: float = 0.0
+    crossed: float = 0.0
+
+    def with_frame(self, bent: float, value: float) -> Anchor:
+        after = self.frames + 1
+        seen = (bent, value, bent * bent, bent * value)
+        return Anchor(after, *(mean + (now - mean) / after for mean, now in zip(self[1:], seen, strict=True)))
+
+    def usual_deg(self, usual: Usual, bent: float) -> float:
+        variance = self.squared - self.bent**2
+        if variance < LEAST_SPREAD**2:
+            return self.level_deg
+        slope = (self.crossed - self.bent * self.level_deg) / variance
+        return self.level_deg + usual.share * slope * (bent - self.bent)
 
 
 _NOWHERE: Final[Mapping[str, float]] = {}
@@ -54,8 +73,8 @@ class GuestReference:
     """By carriage station: number of frames and mean reading by name; and each reading's own level."""
 
     stations: Mapping[int, tuple[int, Mapping[str, float]]] = field(default_factory=dict)
-    anchors: Mapping[str, tuple[int, float]] = field(default_factory=dict)
-    """By name: frames with shallow knees, and the mean there of what the usual course leaves."""
+    anchors: Mapping[str, Anchor] = field(default_factory=dict)
+    """By name."""
 
     def compare(
         self, carriage_m: float, values: Mapping[str, float], bent: float, behind_m: Mapping[str, float] = _NOWHERE
@@ -89,22 +108,21 @@ class GuestReference:
             after = GuestReference({**self.stations, at: (count + 1, means)}, anchors)
         return after, {name: value - means[name] for name, value in values.items() if name in means}
 
-    def _anchored(self, values: Mapping[str, float], bent: float) -> Mapping[str, tuple[int, float]]:
+    def _anchored(self, values: Mapping[str, float], bent: float) -> Mapping[str, Anchor]:
         if not SHALLOW[0] <= bent <= SHALLOW[1]:
             return self.anchors
         anchors = dict(self.anchors)
         for name, value in values.items():
-            frames, level = anchors.get(name, (0, 0.0))
-            if frames < ANCHOR_FRAMES:
-                left = value - COURSES[name].change_deg(bent)
-                anchors[name] = frames + 1, level + (left - level) / (frames + 1)
+            anchor = anchors.get(name, Anchor())
+            if anchor.frames < ANCHOR_FRAMES:
+                anchors[name] = anchor.with_frame(bent, value)
         return anchors
 
 
-def _likely(name: str, value: float, anchor: tuple[int, float] | None, bent: float) -> float:
+def _likely(name: str, value: float, anchor: Anchor | None, bent: float) -> float:
     """The part of a first pass that a clean lifter may show; all of it before there is a level to compare it with."""
     if anchor is None:
         return value
-    course = COURSES[name]
-    usual, room = anchor[1] + course.change_deg(bent), course.room_deg(bent)
-    return min(max(value, usual - room), usual + room)
+    usual = USUAL[name]
+    expected, room = anchor.usual_deg(usual, bent), usual.room_at_deg(bent)
+    return min(max(value, expected - room), expected + room)

@@ -36,9 +36,6 @@ STANDARD_ERRORS = {"valgus_left": 1.5, "valgus_right": 1.5, "lumbar": 3.0}
 BEYOND_DEG_M = {"valgus_left": 48.0, "valgus_right": 48.0}
 """How the readings' errors grow with the way that a rep goes deeper than the neutral's: of 65 rendered lifters before a
 front camera the valgus was off by 1.5 deg (rms) at its end, 2.8 five and 3.9 seven centimetres farther down."""
-UPRIGHT_DEG = 8.0
-"""How much more a clean lifter's lumbar reading rises with ``bend`` on a seated machine (pad at 64 degrees) than on a
-sled (38): 23 and 92 rendered lifters."""
 FLOOR_DEG = -4.0
 """The least reading that is told of a guest, and of a member deeper than their neutral: no arching."""
 DEEPER = 0.05
@@ -167,9 +164,8 @@ def _judged(
         guest = state.guest
     else:
         behind_m = {name: sample.cues_behind_m.get(f"{name}_seen", 0.0) for name in READINGS}
-        seen = readings(sample.cues, bent)
-        if "lumbar" in seen:
-            seen["lumbar"] -= UPRIGHT_DEG / 2 * (1.0 + sample.cues.get("pad_upright", -1.0)) * bent
+        # A clean rep moves the outline far more than a fault does: it serves as a contrast only.
+        seen = readings({name: value for name, value in sample.cues.items() if name != "lumbar_outline"}, bent)
         guest, passed = state.guest.compare(sample.carriage_m, seen, bent, behind_m)
         # A guest whose first rep was the worse one looks arched afterwards: not told.
         out |= {name: max(value, FLOOR_DEG) for name, value in passed.items()}
