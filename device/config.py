@@ -202,7 +202,7 @@ class Faults(Section):
     """Thresholds. All are ours where docs/accuracy.md names no source."""
 
     back_rounding_deg: Severe = Severe(onset=9, release=6, dwell_s=0.05, high=18, high_heavy=12)
-    back_arching_deg: Hysteresis = Hysteresis(onset=6.5, release=4.5, dwell_s=0.05)
+    back_arching_deg: Hysteresis = Hysteresis(onset=6, release=4, dwell_s=0.05)
     knee_valgus_deg: Severe = Severe(onset=5.5, release=3.5, dwell_s=0.05, high=14, high_heavy=10)
     knee_lockout_deg: Hysteresis = Hysteresis(onset=6.5, release=9)
     """Knee flexion: below ``onset``, released above ``release``."""
