@@ -45,6 +45,8 @@ SHADES: Final = 24
 """Cells along each side in which brightness is gathered."""
 SHADE_SHARE: Final = 0.3
 FEATURES: Final = DIRECTIONS * CELLS**2 + SHADES**2
+LOOKS: Final = 16
+"""Numbers that tell roughly how the whole window looks: sums of all features with signs drawn once."""
 _CONTRAST_FLOOR: Final = 8.0
 
 
@@ -111,14 +113,15 @@ class Window:
 
     def read(self, image_bgr: NDArray[np.uint8]) -> dict[str, float]:
         """Cues in degrees, up to an additive constant: for each measure one reading, and one (``_bent``) that
-        counts in proportion to how far the knees are bent."""
+        counts in proportion to how far the knees are bent. And ``LOOKS`` without a unit (``_look_``), by which the
+        window can be told from the member's own."""
         if self._view == "oblique":
             return {}
         seen = features(self.picture(image_bgr))
+        out = {f"{self._view}_look_{i}": float(look) for i, look in enumerate(_signs() @ seen)}
         if self._view == "side":
             straight, bent = _weights("side") @ seen
-            return {"lumbar_seen": float(straight), "lumbar_seen_bent": float(bent)}
-        out: dict[str, float] = {}
+            return {**out, "lumbar_seen": float(straight), "lumbar_seen_bent": float(bent)}
         # The left knee's reader sees the right one in the mirrored window.
         for side, own in (("left", seen), ("right", mirrored(seen))):
             straight, bent = _weights("front") @ own
@@ -131,6 +134,15 @@ def mirrored(seen: Singles) -> Singles:
     cells = seen[: DIRECTIONS * CELLS**2].reshape(DIRECTIONS, CELLS, CELLS)[-np.arange(DIRECTIONS), :, ::-1]
     shades = seen[DIRECTIONS * CELLS**2 :].reshape(SHADES, SHADES)[:, ::-1]
     return np.concatenate([cells.ravel(), shades.ravel()])
+
+
+@cache
+def _signs() -> Singles:
+    """(LOOKS, FEATURES) of 1 and -1, the same for ever, for neutrals keep what was summed with them."""
+    mixed = np.arange(1, LOOKS * FEATURES + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):  # splitmix64
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return np.where(mixed >> np.uint64(63), 1.0, -1.0).astype(np.float32).reshape(LOOKS, FEATURES)
 
 
 @cache

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from device.core.guest_reference import GuestReference
+from device.core import looks
+from device.core.guest_reference import SHALLOW, GuestReference
 from device.core.neutral_curve import DEGREE, Curve, CurveError, fit_curve
 from device.messages import CARRIAGE_CORRECTED, Measure, PoseSample, Sided
 
@@ -160,6 +161,9 @@ def _judged(
         beyond_m = sample.carriage_m - neutral.bottom_m
         if "lumbar" in out and beyond_m > DEEPER * (neutral.bottom_m - neutral.top_m):
             out["lumbar"] = max(out["lumbar"] or 0.0, FLOOR_DEG)
+        # With bent knees a fault changes the looks, too.
+        tells = bent <= SHALLOW[1] and sample.carriage_m > neutral.top_m - looks.ABOVE_TOP_M
+        out |= looks.unlike(differences) if tells else looks.kept(state.smooth)
         out["slide"] = differences.get("near_hip_forward")
         out["heel"] = _heel(sample, differences.get("near_ankle_lift"), out["slide"])
         guest = state.guest
@@ -214,18 +218,19 @@ def judge(state: PostureState, sample: PoseSample, neutral: NeutralProfile | Non
     bent = bend(sample)
     guest, judged = _judged(state, sample, neutral, bent)
     smooth = _smoothed(state, sample.t_s, judged)
+    told = looks.uncovered(smooth)
     front, side = "valgus" in sample.checks, "lumbar_flexion" in sample.checks
     knees = sample.knee_flexion_deg
     if "foot_placement" not in sample.checks:
         # From the front alone a straight knee and one bent by 10 degrees look the same: never told as locked.
         knees = Sided(*(None if v is None else max(v, FRONT_LEAST_FLEXION_DEG) for v in (knees.left, knees.right)))
     after = PostureState({k: v for k, v in smooth.items() if v is not None}, sample.t_s, guest)
-    heel = smooth.get("heel") if "heel_lift" in sample.checks else None
+    heel = told.get("heel") if "heel_lift" in sample.checks else None
     return after, Posture(
         carriage_m=sample.carriage_m, knee_flexion_deg=knees, hip_flexion_deg=sample.hip_flexion_deg,
-        valgus_deg=Sided(smooth.get("valgus_left"), smooth.get("valgus_right")) if front else Sided(),
-        lumbar_flexion_deg=smooth.get("lumbar") if side else None,
-        hip_slide_m=smooth.get("slide") if side else None, heel_lift_deg=Sided(heel, heel),
+        valgus_deg=Sided(told.get("valgus_left"), told.get("valgus_right")) if front else Sided(),
+        lumbar_flexion_deg=told.get("lumbar") if side else None,
+        hip_slide_m=told.get("slide") if side else None, heel_lift_deg=Sided(heel, heel),
         foot_placement=sample.foot_placement,
         standard_error={**sample.standard_error, **reading_errors(neutral, bent, sample.carriage_m)},
         checks=sample.checks,
@@ -237,7 +242,8 @@ def _smoothed(state: PostureState, t_s: float, values: Mapping[str, float | None
     out: dict[str, float | None] = {}
     for name, value in values.items():
         before = state.smooth.get(name) if recent else None
-        out[name] = value if value is None or before is None else before + SMOOTHING * (value - before)
+        share = looks.share_of(name, SMOOTHING)
+        out[name] = value if value is None or before is None else before + share * (value - before)
     return out
 
 
