@@ -26,6 +26,8 @@ SLID_M: Final = 0.04
 SUNK_M: Final = 0.01
 """Hips so far forward that took the shoulders so far down the pad explain looks that are unlike the neutral's. A towel
 moves the hip's landmark as far, but not the shoulder's."""
+NAMED: Final = "_look_"
+"""In the name of every cue that is one, after its view."""
 _SUFFIX: Final = "_unlike"
 
 
@@ -35,7 +37,7 @@ def unlike(differences: Mapping[str, float]) -> dict[str, float | None]:
     sunk_m = -differences.get("near_shoulder_up", 0.0)
     slid = differences.get("near_hip_forward", 0.0) > SLID_M and sunk_m > SUNK_M
     for view in READ_BY:
-        squares = [value * value for name, value in differences.items() if name.startswith(f"{view}_look_")]
+        squares = [value * value for name, value in differences.items() if name.startswith(view + NAMED)]
         out[view + _SUFFIX] = None if not squares else 0.0 if slid else math.sqrt(sum(squares) / len(squares))
     return out
 

@@ -117,15 +117,15 @@ class PostureState:
     guest: GuestReference = field(default_factory=GuestReference)
 
 
-def contrast(sample: PoseSample, neutral: NeutralProfile) -> dict[str, float]:
-    """Every cue minus the member's neutral where the carriage was when it was seen."""
+def contrast(sample: PoseSample, neutral: NeutralProfile, with_looks: bool = True) -> dict[str, float]:
+    """Every cue minus the member's neutral where the carriage was when it was seen; the looks only where asked."""
     if sample.carriage_m is None:
         return {}
     curves, at_m, behind_m = neutral.curves, sample.carriage_m, sample.cues_behind_m
     return {
         name: value - curves[name].at(at_m - behind_m.get(name, 0.0))
         for name, value in sample.cues.items()
-        if name in curves
+        if name in curves and (with_looks or looks.NAMED not in name)
     }
 
 
@@ -156,13 +156,13 @@ def _judged(
         return state.guest, {}
     out: dict[str, float | None] = {}
     if neutral is not None:
-        differences = contrast(sample, neutral)
+        # With bent knees a fault changes the looks, too: they would only delay a warning.
+        tells = bent <= SHALLOW[1] and sample.carriage_m > neutral.top_m - looks.ABOVE_TOP_M
+        differences = contrast(sample, neutral, with_looks=tells)
         out |= readings(differences, bent)
         beyond_m = sample.carriage_m - neutral.bottom_m
         if "lumbar" in out and beyond_m > DEEPER * (neutral.bottom_m - neutral.top_m):
             out["lumbar"] = max(out["lumbar"] or 0.0, FLOOR_DEG)
-        # With bent knees a fault changes the looks, too.
-        tells = bent <= SHALLOW[1] and sample.carriage_m > neutral.top_m - looks.ABOVE_TOP_M
         out |= looks.unlike(differences) if tells else looks.kept(state.smooth)
         out["slide"] = differences.get("near_hip_forward")
         out["heel"] = _heel(sample, differences.get("near_ankle_lift"), out["slide"])
