@@ -53,6 +53,8 @@ ConditionKind = Literal[
     "camera_preview",
     "vision_lost",
     "nobody_in_view",
+    "looks_changed",
+    "view_covered",
     "load_failed",
     "load_stale",
     "load_uncalibrated",

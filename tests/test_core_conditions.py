@@ -253,3 +253,43 @@ def test_a_heavy_set_without_a_warm_up_is_reminded_of_it_once() -> None:
     told.load_kg = 90.0
     told.wait(1)
     assert told.live.advice == ("Back flat, core braced, knees over toes",)
+
+
+def unlike(monkeypatch: pytest.MonkeyPatch, what: dict[str, str]) -> None:
+    """From now on the cameras' windows show the member as ``what`` says."""
+
+    def judged(*told: Any) -> Any:
+        state, posture = as_measured(*told)
+        return state, replace(posture, unlike=what)
+
+    monkeypatch.setattr("device.core.step.judge", judged)
+
+
+def test_what_is_covered_is_said_at_once_and_not_called_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = healthy().wait(1)
+    unlike(monkeypatch, {"side": "covered"})
+    told.wait(0.2)
+    assert kinds(told) == ["view_covered"]
+    assert not {"lumbar_flexion", "hip_slide", "heel_lift"} & set(told.live.checks)
+    assert "valgus" in told.live.checks
+    assert told.live.light == "amber"
+    unlike(monkeypatch, {})
+    told.wait(0.2)
+    assert kinds(told) == []
+    assert "lumbar_flexion" in told.live.checks
+
+
+def test_other_clothes_are_said_while_everything_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = healthy().wait(1)
+    before = told.live
+    unlike(monkeypatch, {"side": "changed"})
+    told.wait(0.2)
+    assert kinds(told) == ["looks_changed"]
+    assert (told.live.checks, told.live.light) == (before.checks, before.light)
+
+
+def test_clothes_are_not_spoken_of_when_the_picture_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    unlike(monkeypatch, {"side": "changed"})
+    told = healthy().wait(1)
+    assert kinds(told) == ["looks_changed"]
+    assert "looks_changed" not in kinds(told.wait(2, pose=False))

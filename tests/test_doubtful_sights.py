@@ -125,7 +125,7 @@ def test_a_neutral_that_scatters_makes_the_measure_less_sure(spread: float, bent
 
 def test_the_knee_is_less_sure_near_straight_and_before_the_legs_were_seen_bent() -> None:
     samples = watched({})
-    early, late = samples[2].standard_error, samples[42].standard_error  # at the same place
+    early, late = samples[3].standard_error, samples[43].standard_error  # at the same place
     assert early["knee_flexion_left_deg"] > late["knee_flexion_left_deg"]
     straight = min(samples[41:], key=lambda s: s.knee_flexion_deg.left or 0.0)
     bent = max(samples[41:], key=lambda s: s.knee_flexion_deg.left or 0.0)

@@ -33,7 +33,7 @@ def drawn(calibration: Calibration, carriage_m: float) -> NDArray[np.uint8]:
 
 def followed(calibration: Calibration, travel_m: NDArray[np.float64]) -> NDArray[np.float64]:
     tracker = PlateTracker(calibration)
-    return np.array([tracker.update(drawn(calibration, float(c))).carriage_m for c in travel_m])
+    return np.array([tracker.update(i / 20, drawn(calibration, float(c))).carriage_m for i, c in enumerate(travel_m)])
 
 
 @pytest.mark.parametrize("eye", [(1.6, -1.9, 1.5), (-1.5, 1.2, 1.8), (0.2, -1.4, 2.7)])
@@ -62,8 +62,22 @@ def test_legs_that_bend_before_the_plate_do_not_carry_it_away() -> None:
     calibration = seen_from(make_machine(4.0, 64.0), np.array([2.6, -0.9, 1.0]), "side")
     reps_m = np.tile(0.15 - 0.15 * np.cos(np.linspace(0.0, 2.0 * np.pi, 30)), 4)
     tracker = PlateTracker(calibration)
-    seen = np.array([tracker.update(with_legs(calibration, float(c))).carriage_m for c in reps_m])
+    seen = np.array([tracker.update(i / 20, with_legs(calibration, float(c))).carriage_m for i, c in enumerate(reps_m)])
     assert np.abs(seen - reps_m)[30:].max() < 0.008
+
+
+@pytest.mark.parametrize("frames_s", [8.0, 20.0, 60.0])
+def test_a_quick_carriage_is_followed_at_every_frame_rate(frames_s: float) -> None:
+    """Down and up within 0.8 s: 1.2 m/s in the middle, 15 cm between two frames where they are few."""
+    calibration = seen_from(make_machine(), np.array([1.6, -1.9, 1.5]), "oblique")
+    times_s = np.arange(0.0, 1.3, 1.0 / frames_s)
+    travel_m = 0.15 - 0.15 * np.cos(2.0 * np.pi * np.clip(times_s - 0.3, 0.0, 0.8) / 0.8)
+    tracker = PlateTracker(calibration)
+    seen = [
+        tracker.update(t, drawn(calibration, m)).carriage_m
+        for t, m in zip(times_s.tolist(), travel_m.tolist(), strict=True)
+    ]
+    assert np.abs(np.array(seen) - travel_m).max() < 0.015
 
 
 def test_a_set_may_begin_with_the_carriage_lowered() -> None:
@@ -75,10 +89,10 @@ def test_a_set_may_begin_with_the_carriage_lowered() -> None:
 def test_a_picture_without_the_plate_is_not_a_good_match() -> None:
     calibration = seen_from(make_machine(), np.array([1.6, -1.9, 1.5]), "oblique")
     tracker = PlateTracker(calibration)
-    for carriage_m in TRAVEL_M[:10]:
-        good = tracker.update(drawn(calibration, float(carriage_m)))
+    for i, carriage_m in enumerate(TRAVEL_M[:10]):
+        good = tracker.update(i / 20, drawn(calibration, float(carriage_m)))
     other = np.random.default_rng(5).integers(0, 255, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
-    bad = tracker.update(other)
+    bad = tracker.update(0.5, other)
     assert good.match > 0.9
     assert bad.match < 0.6
     assert bad.standard_error_m > good.standard_error_m
@@ -87,11 +101,11 @@ def test_a_picture_without_the_plate_is_not_a_good_match() -> None:
 def test_a_second_plate_in_the_picture_makes_the_position_unsure() -> None:
     calibration = seen_from(make_machine(), np.array([1.6, -1.9, 1.5]), "oblique")
     alone, twice = PlateTracker(calibration), PlateTracker(calibration)
-    for _ in range(20):
+    for i in range(20):
         image = drawn(calibration, 0.0)
-        one = alone.update(image)
+        one = alone.update(i / 20, image)
         # the same board again, 12 cm further down the rail, as a mirror or another machine would show it
         other = drawn(calibration, 0.12)
-        two = twice.update(np.asarray(cv2.addWeighted(image, 0.5, other, 0.5, 0.0), dtype=np.uint8))
+        two = twice.update(i / 20, np.asarray(cv2.addWeighted(image, 0.5, other, 0.5, 0.0), dtype=np.uint8))
     assert one.standard_error_m == pytest.approx(0.003)
     assert two.standard_error_m == pytest.approx(0.02)

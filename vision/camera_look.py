@@ -63,7 +63,7 @@ class CameraLook:
             return
         seated = landmarks is not None and sits_on_machine(landmarks, self.calibration)
         feet_m = self.feet.carriage_m(landmarks) if landmarks is not None and seated else None
-        self.position = self.plate.update(image_bgr, feet_m)
+        self.position = self.plate.update(t_s, image_bgr, feet_m)
         if self.sticker is not None:
             self.position = self.sticker.position(image_bgr) or self.position
         if before is not None and 0.0 < elapsed_s <= SPEED_WITHIN_S:

@@ -62,14 +62,14 @@ def _sagittal(calibration: Calibration, landmarks: Landmarks, plate_centre: Floa
     sign = 1.0 if calibration.eye[0] > 0 else -1.0
     out: dict[str, float] = {}
     index = _LEFT if sign > 0 else _RIGHT
-    for name in ("hip", "knee", "ankle", "shoulder"):
-        place = calibration.on_plane_x(landmarks.px[index[name]], sign * HALF_WIDTH_M[name])
-        out[f"near_{name}_up"] = float((place - seat) @ machine.pad_up)
-        out[f"near_{name}_off"] = float((place - seat) @ machine.pad_normal)
-        if name == "hip":
-            out["near_hip_forward"] = float((place - seat) @ machine.seat_forward)
-        if name == "ankle":
-            out["near_ankle_lift"] = float((plate_centre - place) @ machine.plate_normal)
+    seen_px = landmarks.px[[index[name] for name in HALF_WIDTH_M]]
+    places = calibration.on_plane_x(seen_px, sign * np.array(list(HALF_WIDTH_M.values())))
+    ups, offs = (places - seat) @ machine.pad_up, (places - seat) @ machine.pad_normal
+    for name, up, off in zip(HALF_WIDTH_M, ups, offs, strict=True):
+        out[f"near_{name}_up"], out[f"near_{name}_off"] = float(up), float(off)
+    hip, _, ankle, _ = places
+    out["near_hip_forward"] = float((hip - seat) @ machine.seat_forward)
+    out["near_ankle_lift"] = float((plate_centre - ankle) @ machine.plate_normal)
     if uses_mask(calibration) and landmarks.mask is not None and _is_mask(landmarks.mask):
         out["lumbar_outline"] = silhouette_back_deg(calibration, landmarks.mask)
     return out
@@ -77,7 +77,7 @@ def _sagittal(calibration: Calibration, landmarks: Landmarks, plate_centre: Floa
 
 def _is_mask(mask: NDArray[np.float32]) -> bool:
     """Shares from 0 to 1, rounding aside; a number that is none is not among them."""
-    return bool(((mask >= -0.01) & (mask <= 1.01)).all())
+    return bool(mask.size and mask.min() >= -0.01 and mask.max() <= 1.01)
 
 
 def _frontal(calibration: Calibration, landmarks: Landmarks, joints: Joints) -> dict[str, float]:

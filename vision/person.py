@@ -119,15 +119,20 @@ def sits_on_machine(landmarks: Landmarks, calibration: Calibration) -> bool:
 
     Judged in the image, by the machine's own scale there: a bystander behind or beside the machine fails.
     """
-    seat = seat_m(calibration)
-    away = seat + calibration.machine.pad_up * 0.45
-    places = calibration.project(np.array([seat, away]))
-    scale_px_per_m = calibration.focal_length_px / float((calibration.R @ seat + calibration.t)[2])
+    seat_px, away_px, px_per_m = _pad_px(calibration)
     px = landmarks.px
     if not (np.abs(px) <= FARTHEST_PX).all():  # nor is anything that is no number
         return False
     hips = (px[LEFT_HIP] + px[RIGHT_HIP]) / 2
     shoulders = (px[LEFT_SHOULDER] + px[RIGHT_SHOULDER]) / 2
-    near = np.linalg.norm(hips - places[0]) <= SEAT_RADIUS_M * scale_px_per_m
-    leaning = np.linalg.norm(shoulders - places[1]) <= 1.2 * SEAT_RADIUS_M * scale_px_per_m
+    near = np.linalg.norm(hips - seat_px) <= SEAT_RADIUS_M * px_per_m
+    leaning = np.linalg.norm(shoulders - away_px) <= 1.2 * SEAT_RADIUS_M * px_per_m
     return bool(near and leaning)
+
+
+@lru_cache(maxsize=8)
+def _pad_px(calibration: Calibration) -> tuple[Floats, Floats, float]:
+    """Where the seat and the shoulders of who leans on the pad are seen, and the scale there (pixels to the metre)."""
+    seat = seat_m(calibration)
+    seat_px, away_px = calibration.project(np.array([seat, seat + calibration.machine.pad_up * 0.45]))
+    return seat_px, away_px, calibration.focal_length_px / float((calibration.R @ seat + calibration.t)[2])

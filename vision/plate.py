@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vision.calibration import Calibration
 from vision.plate_evidence import FEET_SD_M, PLACES_M, PlaceEvidence, start_likely
-from vision.plate_sight import FOLLOWED_M, STEP_M, PlateSight, Steps, places_m, steps_at
+from vision.plate_sight import FOLLOWED_M, STEP_M, Grey, PlateSight, Steps, places_m, steps_at
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -43,8 +43,12 @@ COARSE_M: Final = 0.01
 """Between trials: the plate's picture, of cells of 3 to 4 cm, still matches so far off."""
 FINE: Final = np.arange(-6, 7)
 """Millimetres about the best of them."""
-REACH_M: Final = 0.10
-"""Farthest that the carriage moves between two frames: 1.2 m/s at 12 frames/s."""
+FASTEST_M_S: Final = 1.2
+"""A carriage moves no faster than this (let go, a sled falls half a metre in 0.5 s)."""
+SPEED_SHARE: Final = 0.7
+"""Of the last speed, what the next is expected to be (ours)."""
+REACH_M: Final = (0.04, 0.16)
+"""At the least and at the most so far either way is looked, however quick or slow the frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +74,18 @@ class PlateTracker:
         self._evidence = PlaceEvidence(self._sight.along_px)
         self._unsure = False
         self._last_m: float | None = None
-        self._speed_m = 0.0
+        self._last_s = 0.0
+        self._speed_m_s = 0.0
         self._weighings: dict[int, int] = {}
 
-    def update(self, image_bgr: NDArray[np.uint8], feet_m: float | None = None) -> PlatePosition:
-        """The carriage in this frame. ``feet_m``: where the lifter's feet place it, if seen; helps at the start."""
+    def update(self, t_s: float, image_bgr: NDArray[np.uint8], feet_m: float | None = None) -> PlatePosition:
+        """The carriage in the frame of this time. ``feet_m``: where the feet place it, if seen; helps at the start."""
         if self._last_m is None:
             last_m, match = self._find(image_bgr, feet_m), 1.0
             self._learn(image_bgr, last_m)
         else:
-            last_m, match = self._follow(image_bgr, self._last_m)
-        self._last_m = last_m
+            last_m, match = self._follow(image_bgr, self._last_m, max(t_s - self._last_s, 0.0))
+        self._last_m, self._last_s = last_m, t_s
         if self._weigh_edges(image_bgr, last_m, feet_m):
             self._last_m = self._evidence.correct(last_m)
             self._unsure = self._evidence.ambiguous()
@@ -98,8 +103,9 @@ class PlateTracker:
         energy = self._sight.energy(self._sight.smoothed(image_bgr, steps), steps)
         return float(PLACES_M[int(np.argmax(energy * likely))])
 
-    def _follow(self, image_bgr: NDArray[np.uint8], last_m: float) -> tuple[float, float]:
-        trials = last_m + self._speed_m + np.arange(-REACH_M, REACH_M + 1e-9, COARSE_M)
+    def _follow(self, image_bgr: NDArray[np.uint8], last_m: float, elapsed_s: float) -> tuple[float, float]:
+        steps = int(np.ceil(np.clip(FASTEST_M_S * elapsed_s, *REACH_M) / COARSE_M))
+        trials = last_m + SPEED_SHARE * self._speed_m_s * elapsed_s + COARSE_M * np.arange(-steps, steps + 1)
         coarse = steps_at(np.clip(trials, *FOLLOWED_M))
         smooth = self._sight.smoothed(image_bgr, np.concatenate([coarse - FINE[-1], coarse + FINE[-1]]))
         fine = coarse[int(np.argmax(self._compare(smooth, coarse)[0]))] + FINE
@@ -119,10 +125,10 @@ class PlateTracker:
         elif match > GOOD_MATCH:
             blend = known + NEW_SHARE * (pictures[at] - known)
             self._pictures[station] = cast(Singles, blend / np.linalg.norm(blend))
-        self._speed_m = 0.7 * (position - last_m)
+        self._speed_m_s = (position - last_m) / elapsed_s if elapsed_s > 0.0 else 0.0
         return position, match
 
-    def _compare(self, smooth: Singles, steps: Steps) -> tuple[Floats, Singles, Singles]:
+    def _compare(self, smooth: Grey, steps: Steps) -> tuple[Floats, Singles, Singles]:
         """Of each trial place: the score, how well the picture kept for it matches, and the picture there (n)."""
         assert self._picture is not None
         pictures, energy = self._sight.pictures_and_energy(smooth, steps)

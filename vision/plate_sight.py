@@ -6,7 +6,7 @@ rail; a frame is then only looked up.
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -44,6 +44,15 @@ FAR_PX: Final = 9999.0
 _BLUR_PX: Final = 1.0
 _BORDER_PX: Final = 5
 """What blur and interpolation take from beside a point."""
+
+
+class Grey(NamedTuple):
+    """Part of an image, grey and smoothed."""
+
+    levels: Singles
+    """(rows, columns)"""
+    corner_px: tuple[int, int]
+    """Where its upper left pixel is in the image: column, row."""
 
 
 def steps_at(carriage_m: Floats) -> Steps:
@@ -87,33 +96,33 @@ class PlateSight:
         self._high = np.ceil([y.max(axis=1), x.max(axis=1)]).astype(np.intp)
         """(2, steps) the rows and columns between which the plate is seen."""
 
-    def smoothed(self, image_bgr: NDArray[np.uint8], steps: Steps) -> Singles:
-        """(rows, columns) the image, grey and smoothed where the plate may be at these steps; else 0."""
+    def smoothed(self, image_bgr: NDArray[np.uint8], steps: Steps) -> Grey:
+        """What the image shows where the plate may be at these steps."""
         low = self._low[:, steps].min(axis=1) - _BORDER_PX
         high = self._high[:, steps].max(axis=1) + _BORDER_PX
-        part = tuple(
+        rows, columns = (
             slice(int(np.clip(first, 0, size - 1)), int(np.clip(last, 1, size)))
             for first, last, size in zip(low, high, image_bgr.shape[:2], strict=True)
         )
-        smooth = np.zeros(image_bgr.shape[:2], dtype=np.float32)
-        smooth[part] = cv2.GaussianBlur(cv2.cvtColor(image_bgr[part], cv2.COLOR_BGR2GRAY), (0, 0), _BLUR_PX)
-        return smooth
+        smooth = cv2.GaussianBlur(cv2.cvtColor(image_bgr[rows, columns], cv2.COLOR_BGR2GRAY), (0, 0), _BLUR_PX)
+        return Grey(smooth.astype(np.float32), (columns.start, rows.start))
 
-    def pictures_and_energy(self, smooth: Singles, steps: Steps) -> tuple[Singles, Floats]:
+    def pictures_and_energy(self, smooth: Grey, steps: Steps) -> tuple[Singles, Floats]:
         """(trials, n) normalised pictures on the grid that is pinned to the plate, and (trials,) ``energy``."""
         seen = self._seen_at(smooth, steps, slice(None))
         picture = seen[:, _PICTURE] - seen[:, _PICTURE].mean(axis=1, keepdims=True)
         picture /= np.linalg.norm(picture, axis=1, keepdims=True) + 1e-3
         return picture, _edge_energy(seen[:, _EDGES])
 
-    def energy(self, smooth: Singles, steps: Steps) -> Floats:
+    def energy(self, smooth: Grey, steps: Steps) -> Floats:
         """(trials,) how well steps in brightness run along the plate's edges, 0..1."""
         return _edge_energy(self._seen_at(smooth, steps, _EDGES))
 
-    def _seen_at(self, smooth: Singles, steps: Steps, points: slice) -> Singles:
+    def _seen_at(self, smooth: Grey, steps: Steps, points: slice) -> Singles:
         """(trials, points) brightness at the plate's points."""
-        whole, part = (np.ascontiguousarray(each[steps, points]) for each in (self._whole, self._part))
-        return cast(Singles, cv2.remap(smooth, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        whole = self._whole[steps, points] - np.array(smooth.corner_px, dtype=np.int16)
+        part = np.ascontiguousarray(self._part[steps, points])
+        return cast(Singles, cv2.remap(smooth.levels, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
     def _grid(self) -> Floats:
         """(n, 3) machine points of the picture, the carriage at rest."""

@@ -7,9 +7,10 @@ of all cameras that have looked lately, then the measures of that fit and the ra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 import cv2
 import numpy as np
@@ -68,6 +69,8 @@ RESTS_BELOW_DEG: Final = 60.0
 began at the bottom (ours; a leg shorter than 98 of 100 has 49 at the top before it is known)."""
 PLACEMENT_RANGE: Final = (-0.1, 1.1)
 """Feet beyond the plate's edges are not believed."""
+REFINED: Final = ((20, 1), (60, 2), (math.inf, 6))
+"""Up to so many frames the shape is refined at each so-manyth: it costs as much as two poses, and moves little."""
 FORGET_AFTER_S: Final = 8.0
 """With nobody in view for so long, the next person is a new one."""
 
@@ -146,7 +149,7 @@ class PostureEstimator:
             self._shape.rest_at(carriage_m)
         if not self._extension.knows_top:  # leg and hips are not known so well that the plate's place alone tells
             carriage_error_m = max(carriage_error_m, UNSURE_M)
-        refines = self._shape.frames < 60 or self._shape.frames % 6 == 0
+        refines = self._shape.frames % next(each for until, each in REFINED if self._shape.frames < until) == 0
         if refines:
             self._shape.refine(self._bias_m, self._slope_m)
         fit = self._fit.fit_pose(self._shape.shape, self._pose, carriage_m, sights)
@@ -170,12 +173,13 @@ class PostureEstimator:
         """With left and right as in the last frame, where a camera's landmarks have exchanged them."""
         if self._expected_px is None or t_s - self._last_fit_s > SWAPPED_WITHIN_S:
             return sights, False
-        weight = sights.weight[..., None] ** 2
-        straight = np.sum(weight * (self._expected_px - sights.px) ** 2, axis=(1, 2, 3))
-        crossed = np.sum(weight * (self._expected_px - sights.px[:, ::-1]) ** 2, axis=(1, 2, 3))
-        swap = (straight > SWAPPED_FROM**2 * np.count_nonzero(sights.weight, axis=(1, 2))) & (
-            crossed * SWAPPED_GAIN**2 < straight
-        )
+        expected_px = self._expected_px
+        weight = sights.weight**2
+        straight = _apart(expected_px - sights.px, weight)
+        odd = straight > SWAPPED_FROM**2 * np.count_nonzero(weight, axis=(1, 2))
+        if not odd.any():
+            return sights, False
+        swap = odd & (_apart(expected_px - sights.px[:, ::-1], weight) * SWAPPED_GAIN**2 < straight)
         px = np.where(swap[:, None, None, None], sights.px[:, ::-1], sights.px)
         return replace(sights, px=px), bool(swap.any())
 
@@ -231,7 +235,7 @@ class PostureEstimator:
         shape, joints = self._shape.shape, fit.joints
         bounds_deg = self._extension.bounds_deg(carriage_m, float(shape[0] + shape[1]))
         least_deg, most_deg = bounds_deg or (0.0, 180.0)
-        flexion, valgus = np.clip(knee_flexion_deg(joints), least_deg, most_deg), valgus_deg(joints)
+        flexion = np.clip(knee_flexion_deg(joints), least_deg, most_deg)
         trunk = trunk_direction([(c.calibration, c.landmarks) for c in seen if c.landmarks is not None])
         thigh = joints.knee - joints.hip
         cosine = (thigh @ trunk) / np.linalg.norm(thigh, axis=-1)
@@ -260,7 +264,7 @@ class PostureEstimator:
             checks=checks,
             knee_flexion_deg=_sided(flexion, told),
             hip_flexion_deg=_sided(hip_flexion, told),
-            valgus_deg=_sided(valgus, told) if "valgus" in checks else Sided(),
+            valgus_deg=_sided(valgus_deg(joints), told) if "valgus" in checks else Sided(),
             hip_slide_m=cues["near_hip_forward"] - HIP_SEEN_FORWARD_M
             if "near_hip_forward" in cues and "hip_slide" in checks
             else None,
@@ -288,6 +292,11 @@ class PostureEstimator:
             "foot_placement": placement,
             "carriage_m": carriage_error_m,
         }
+
+
+def _apart(px: Floats, weight: Floats) -> Floats:
+    """(cameras,) weighted sum of the squares of (cameras, 2, 3, 2) pixels."""
+    return cast(Floats, np.einsum("csji,csji,csj->c", px, px, weight))
 
 
 def _sided(values: Floats, told: NDArray[np.bool_]) -> Sided:

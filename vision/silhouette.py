@@ -14,7 +14,7 @@ import json
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -42,6 +42,8 @@ PAD_SPAN_DEG: Final = 13.0
 """Back pads from 38 (sled) to 64 degrees (seated) become -1 to 1."""
 _FINER: Final = 2
 _BLUR: Final = 0.6
+_BESIDE_PX: Final = 4
+"""What blur and interpolation take from beside a point."""
 MODEL_FILE: Final = Path(__file__).parent / "silhouette_model.json"
 
 
@@ -70,22 +72,20 @@ def silhouette_cells(calibration: Calibration, mask: Singles) -> Floats:
 
     ``mask`` (rows, columns) covers the whole image at any scale, 0..1 (``Landmarks.mask``).
     """
-    x, y = _sample_px(calibration)
-    scale = mask.shape[1] / calibration.image_size_px[0]
-    smooth = cv2.GaussianBlur(mask, (0, 0), _BLUR)
-    seen = cv2.remap(smooth, (x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5, cv2.INTER_LINEAR)
-    coverage = seen.reshape(CELLS, _FINER, CELLS, _FINER).mean(axis=(1, 3)).astype(np.float64)
-    return cast(Floats, 1.0 / (1.0 + np.exp((HALF - coverage) / STEEPNESS)))
+    part, x, y = _sample_px(calibration, mask.shape[:2])
+    seen = cv2.remap(cv2.GaussianBlur(mask[part], (0, 0), _BLUR), x, y, cv2.INTER_LINEAR)
+    coverage = cv2.resize(seen, (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float64)
+    return 1.0 / (1.0 + np.exp((HALF - coverage) / STEEPNESS))
 
 
 def silhouette_back_deg(calibration: Calibration, mask: Singles) -> float:
     """Back flexion in degrees up to an offset that is the member's own at each carriage position; + = rounded."""
-    return float(np.sum(_weights_for(calibration.machine.back_pad_deg) * silhouette_cells(calibration, mask)))
+    return float(np.vdot(_weights_for(calibration.machine.back_pad_deg), silhouette_cells(calibration, mask)))
 
 
 @lru_cache(maxsize=4)
-def _sample_px(calibration: Calibration) -> tuple[Singles, Singles]:
-    """(48, 48) pixel columns and rows of the points that are looked at."""
+def _sample_px(calibration: Calibration, mask_size: tuple[int, int]) -> tuple[tuple[slice, slice], Singles, Singles]:
+    """The part of the mask that is looked at, and (48, 48) columns and rows in it of the points."""
     count = CELLS * _FINER
     machine = calibration.machine
     middles = (np.arange(count) + 0.5) / count
@@ -93,8 +93,15 @@ def _sample_px(calibration: Calibration) -> tuple[Singles, Singles]:
     off = OFF_M[0] + middles * (OFF_M[1] - OFF_M[0])
     places = seat_m(calibration) + up[:, None, None] * machine.pad_up + off[None, :, None] * machine.pad_normal
     places[..., 0] = PLANE_M if calibration.eye[0] > 0 else -PLANE_M
-    px = calibration.project(places).astype(np.float32)
-    return np.ascontiguousarray(px[..., 0]), np.ascontiguousarray(px[..., 1])
+    scale = mask_size[1] / calibration.image_size_px[0]
+    px = (calibration.project(places) + 0.5) * scale - 0.5
+    # Beyond the mask nobody is; points far outside would make the part no smaller.
+    size = mask_size[::-1]
+    low = np.clip(np.floor(px.min(axis=(0, 1))).astype(int) - _BESIDE_PX, 0, np.array(size) - 1)
+    high = np.clip(np.ceil(px.max(axis=(0, 1))).astype(int) + _BESIDE_PX, low + 1, size)
+    part = (slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0])))
+    x, y = (np.ascontiguousarray(px[..., i] - low[i], dtype=np.float32) for i in (0, 1))
+    return part, x, y
 
 
 @cache

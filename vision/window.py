@@ -70,31 +70,30 @@ def window_places_m(calibration: Calibration) -> Floats:
 
 def features(picture_bgr: NDArray[np.uint8]) -> Singles:
     """(FEATURES,) edge directions and shades of a (96, 96, 3) window, free of overall brightness and contrast."""
-    gray = cv2.GaussianBlur(cv2.cvtColor(picture_bgr, cv2.COLOR_BGR2GRAY), (0, 0), 1.0).astype(np.float32)
-    gray = (gray - gray.mean()) / (gray.std() + _CONTRAST_FLOOR)
+    gray = cv2.GaussianBlur(cv2.cvtColor(picture_bgr, cv2.COLOR_BGR2GRAY), (0, 0), 1.0)
+    mean, spread = cv2.meanStdDev(gray)
+    gray = (gray.astype(np.float32) - np.float32(mean.item())) / np.float32(spread.item() + _CONTRAST_FLOOR)
     right = cv2.Sobel(gray, cv2.CV_32F, 1, 0, ksize=3)
     down = cv2.Sobel(gray, cv2.CV_32F, 0, 1, ksize=3)
-    strength = np.minimum(np.sqrt(right**2 + down**2), 1.0)
+    strength = np.minimum(cv2.magnitude(right, down), np.float32(1.0)).ravel()
     direction = cv2.phase(right, down).ravel() * np.float32(DIRECTIONS / np.pi)
     # Each edge counts for the two directions that it lies between.
-    lower = np.floor(direction)
-    upper_share = direction - lower
-    lower = lower.astype(np.intp) % DIRECTIONS
-    upper = (lower + 1) % DIRECTIONS
-    cell = _cell_numbers()
-    weight = strength.ravel()
+    lower = direction.astype(np.int32)
+    upper_share = strength * (direction - lower)
+    # The direction's remainder by bits (it is a power of two): dividing costs as much as all the rest.
+    place = (lower & (DIRECTIONS - 1)) * CELLS**2 + _cell_numbers()
     bins = DIRECTIONS * CELLS**2
-    cells = np.bincount(lower * CELLS**2 + cell, weight * (1.0 - upper_share), bins)
-    cells = cells + np.bincount(upper * CELLS**2 + cell, weight * upper_share, bins)
+    cells = np.bincount(place, strength - upper_share, bins)
+    cells += np.roll(np.bincount(place, upper_share, bins), CELLS**2)
     shades = cv2.resize(gray, (SHADES, SHADES), interpolation=cv2.INTER_AREA) * SHADE_SHARE
     return np.concatenate([cells / (SIZE // CELLS) ** 2, shades.ravel()]).astype(np.float32)
 
 
 @cache
-def _cell_numbers() -> NDArray[np.intp]:
+def _cell_numbers() -> NDArray[np.int32]:
     """(96 * 96,) the cell of each point of the window, row by row."""
     along = np.arange(SIZE) // (SIZE // CELLS)
-    return np.asarray(along[:, None] * CELLS + along, dtype=np.intp).ravel()
+    return np.asarray(along[:, None] * CELLS + along, dtype=np.int32).ravel()
 
 
 class Window:

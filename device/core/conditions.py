@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from device.core import looks
 from device.core.carriage_watch import CARRIAGE_FRESH_S
 from device.core.pad_watch import pads_fresh
 from device.core.sensors import SEAT_FRESH_S, load_fresh_s
@@ -54,9 +55,9 @@ def _seen(turn: Turn) -> tuple[Measure, ...]:
     if view.posture is None or not sample.person:
         return sample.checks
     checks = view.posture.checks
+    lost: list[Measure] = list(looks.hidden_measures(view.posture.unlike))
     if not turn.under_watch:
-        return checks
-    lost: list[Measure] = []
+        return tuple(measure for measure in checks if measure not in lost) if lost else checks
     if now_s - max(view.lumbar_known_s, view.watched_since_s) > KNOWN_FOR_S:
         lost.append("lumbar_flexion")
     if now_s - max(view.valgus_known_s, view.watched_since_s) > KNOWN_FOR_S:
@@ -74,6 +75,7 @@ def update_conditions(turn: Turn) -> None:
     if turn.cues.out_of_order:
         found.append(("out_of_order", "This machine is out of order - staff have been called"))
     _cameras(turn, found)
+    _looks(turn, found)
     _load(turn, found)
     _seat(turn, found)
     _carriage(turn, found)
@@ -122,6 +124,18 @@ def _cameras(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
     busy = turn.set is not None or turn.sensors.taken_since_s is not None
     if busy and empty_s is not None and turn.now_s - empty_s > NOBODY_S:
         found.append(("nobody_in_view", "The camera does not see you - clear its view"))
+
+
+def _looks(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
+    """What the cameras show that is not as at the member's enrolment."""
+    sample, posture = turn.view.sample, turn.view.posture
+    if sample is None or posture is None or turn.now_s - sample.t_s > turn.config.faults.pose_stale_s:
+        return
+    what = posture.unlike.values()
+    if "covered" in what:
+        found.append(("view_covered", "Something covers your hips or knees - take it off, they cannot be checked"))
+    if "changed" in what:
+        found.append(("looks_changed", "You look other than at your enrolment - show your neutral again"))
 
 
 def _load(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:

@@ -198,7 +198,7 @@ def _set_light(turn: Turn, warning: ActiveFault | None) -> None:
 def _light(turn: Turn, warning: ActiveFault | None) -> tuple[Colour, Flash]:
     """Red fast, amber slow, amber steady for high, medium, low (IEC 60601-1-8).
 
-    Amber steady also where something is not checked.
+    Amber steady also where something is not checked: other clothes than the neutral's are, as a guest's.
     """
     if warning is not None:
         if warning.priority == "high":
@@ -206,7 +206,7 @@ def _light(turn: Turn, warning: ActiveFault | None) -> tuple[Colour, Flash]:
         return "amber", "slow" if warning.priority == "medium" else "steady"
     if turn.cues.help_called:
         return "blue", "slow"
-    if turn.conditions or not turn.cues.form_check:
+    if not turn.cues.form_check or any(condition.kind != "looks_changed" for condition in turn.conditions):
         return "amber", "steady"
     if turn.enrolment is not None:
         return "blue", "steady"

@@ -130,7 +130,7 @@ def _off_watch(turn: Turn, rule: Rule) -> Watch:
 
 def _judge(turn: Turn, rule: Rule, watch: Watch, value: float | None, posture: Posture, t_s: float) -> Watch:
     fault = find(turn, rule.kind, rule.side) if watch is not _REST else None
-    limits = rule.guest if turn.lifter.neutral is None else rule.enrolled
+    limits = rule.limits(turn.lifter.neutral is not None, posture)
     if fault is not None:
         if value is None:
             return watch

@@ -99,11 +99,11 @@ def fused(turn: Turn, posture: Posture) -> Posture:
     seen_deg = posture.lumbar_flexion_deg
     if evidence is None:
         return posture
-    at_onset_deg = _onset_deg(turn, evidence)
+    at_onset_deg = _onset_deg(turn, evidence, posture)
     if at_onset_deg is None:
         return posture
     if seen_deg is not None:
-        rounds_from_deg = _onset_deg(turn, "rounding")
+        rounds_from_deg = _onset_deg(turn, "rounding", posture)
         if evidence == "rounding":
             if not CONTRADICTS * at_onset_deg <= seen_deg < at_onset_deg:
                 return posture
@@ -116,15 +116,15 @@ def fused(turn: Turn, posture: Posture) -> Posture:
 def felt_posture(turn: Turn) -> Posture:
     """What the pads alone know of the back: an onset, or a back that is flat."""
     evidence = pad_evidence(turn)
-    onset_deg = None if evidence is None else _onset_deg(turn, evidence)
+    onset_deg = None if evidence is None else _onset_deg(turn, evidence, Posture())
     return Posture(lumbar_flexion_deg=onset_deg or 0.0, checks=("lumbar_flexion",))
 
 
-def _onset_deg(turn: Turn, evidence: Evidence) -> float | None:
+def _onset_deg(turn: Turn, evidence: Evidence, posture: Posture) -> float | None:
     """The lumbar angle at which the rule of this lifter begins; None where the rule is switched off."""
     kind = "back_rounding" if evidence == "rounding" else "back_arching"
     rule = next((rule for rule in turn.rules if rule.kind == kind), None)
     if rule is None:
         return None
-    limits = rule.guest if turn.lifter.neutral is None else rule.enrolled
+    limits = rule.limits(turn.lifter.neutral is not None, posture)
     return limits.onset if evidence == "rounding" else -limits.onset

@@ -15,8 +15,9 @@ from typing import Any
 
 from device.core import looks
 from device.core.guest_reference import SHALLOW, GuestReference
+from device.core.looks import Unlike
 from device.core.neutral_curve import DEGREE, Curve, CurveError, fit_curve
-from device.messages import CARRIAGE_CORRECTED, Measure, PoseSample, Sided
+from device.messages import CARRIAGE_CORRECTED, Measure, PoseSample, Sided, View
 
 PROFILE_VERSION = 1
 SMOOTHING = 0.6
@@ -106,6 +107,8 @@ class Posture:
     foot_placement: Sided = Sided()
     standard_error: dict[str, float] = field(default_factory=dict)
     checks: tuple[Measure, ...] = ()
+    unlike: Mapping[View, Unlike] = field(default_factory=dict)
+    """Views whose window does not show the member as their neutral did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ def bend(sample: PoseSample) -> float:
     return 0.0 if mean_deg is None else max(-1.2, min(1.2, (mean_deg - 60.0) / 40.0))
 
 
-def readings(cues: Mapping[str, float], bent: float) -> dict[str, float]:
+def readings(cues: Mapping[str, float], bent: float, outline_share: float = OUTLINE_SHARE) -> dict[str, float]:
     """The window's and the outline's readings in degrees (up to a constant) from cues or from their contrasts."""
     out: dict[str, float] = {}
     for name in READINGS:
@@ -144,7 +147,7 @@ def readings(cues: Mapping[str, float], bent: float) -> dict[str, float]:
             out[name] = straight + more * bent
     outline = cues.get("lumbar_outline")
     if outline is not None and "lumbar" in out:
-        out["lumbar"] += OUTLINE_SHARE * (outline - out["lumbar"])
+        out["lumbar"] += outline_share * (outline - out["lumbar"])
     return out
 
 
@@ -155,7 +158,11 @@ def _judged(
     if sample.carriage_m is None:
         return state.guest, {}
     out: dict[str, float | None] = {}
-    if neutral is not None:
+    guest, own = _against_own(state.guest, sample, bent)
+    if neutral is None:
+        out |= own
+        out["slide"] = sample.hip_slide_m
+    else:
         # With bent knees a fault changes the looks, too: they would only delay a warning.
         tells = bent <= SHALLOW[1] and sample.carriage_m > neutral.top_m - looks.ABOVE_TOP_M
         differences = contrast(sample, neutral, with_looks=tells)
@@ -163,23 +170,28 @@ def _judged(
         beyond_m = sample.carriage_m - neutral.bottom_m
         if "lumbar" in out and beyond_m > DEEPER * (neutral.bottom_m - neutral.top_m):
             out["lumbar"] = max(out["lumbar"] or 0.0, FLOOR_DEG)
-        out |= looks.unlike(differences) if tells else looks.kept(state.smooth)
+        out |= looks.apart(differences) if tells else looks.kept(state.smooth)
         out["slide"] = differences.get("near_hip_forward")
         out["heel"] = _heel(sample, differences.get("near_ankle_lift"), out["slide"])
-        guest = state.guest
-    else:
-        behind_m = {name: sample.cues_behind_m.get(f"{name}_seen", 0.0) for name in READINGS}
-        # A clean rep moves the outline far more than a fault does: it serves as a contrast only.
-        seen = readings({name: value for name, value in sample.cues.items() if name != "lumbar_outline"}, bent)
-        guest, passed = state.guest.compare(sample.carriage_m, seen, bent, behind_m)
-        # A guest whose first rep was the worse one looks arched afterwards: not told.
-        out |= {name: max(value, FLOOR_DEG) for name, value in passed.items()}
-        out["slide"] = sample.hip_slide_m
+        if looks.verdicts(state.smooth).get("side") == "changed":
+            out |= {"lumbar": own.get("lumbar"), "slide": sample.hip_slide_m, "heel": None}
     for name in READINGS:
         value = out.get(name)
         if value is not None:
             out[name] = NEUTRAL_DEG[name] + GAINS[name] * value
     return guest, out
+
+
+def _against_own(guest: GuestReference, sample: PoseSample, bent: float) -> tuple[GuestReference, dict[str, float]]:
+    """The window's readings against the lifter's own first passes, learnt of members, too: clothes change."""
+    if sample.carriage_m is None:
+        return guest, {}
+    behind_m = {name: sample.cues_behind_m.get(f"{name}_seen", 0.0) for name in READINGS}
+    # A clean rep moves the outline far more than a fault does: it serves as a contrast only.
+    seen = readings(sample.cues, bent, outline_share=0.0)
+    guest, passed = guest.compare(sample.carriage_m, seen, bent, behind_m)
+    # A guest whose first rep was the worse one looks arched afterwards: not told.
+    return guest, {name: max(value, FLOOR_DEG) for name, value in passed.items()}
 
 
 def _heel(sample: PoseSample, lift_m: float | None, slide_m: float | None) -> float | None:
@@ -218,12 +230,15 @@ def judge(state: PostureState, sample: PoseSample, neutral: NeutralProfile | Non
     bent = bend(sample)
     guest, judged = _judged(state, sample, neutral, bent)
     smooth = _smoothed(state, sample.t_s, judged)
-    told = looks.uncovered(smooth)
+    unlike = {} if neutral is None else looks.verdicts(smooth)
+    told = looks.uncovered(smooth, unlike)
     front, side = "valgus" in sample.checks, "lumbar_flexion" in sample.checks
     knees = sample.knee_flexion_deg
     if "foot_placement" not in sample.checks:
         # From the front alone a straight knee and one bent by 10 degrees look the same: never told as locked.
         knees = Sided(*(None if v is None else max(v, FRONT_LEAST_FLEXION_DEG) for v in (knees.left, knees.right)))
+    if unlike.get("side") == "covered":
+        knees = Sided(*(None if v is None or v > looks.LOCKED_BELOW_DEG else v for v in (knees.left, knees.right)))
     after = PostureState({k: v for k, v in smooth.items() if v is not None}, sample.t_s, guest)
     heel = told.get("heel") if "heel_lift" in sample.checks else None
     return after, Posture(
@@ -233,7 +248,7 @@ def judge(state: PostureState, sample: PoseSample, neutral: NeutralProfile | Non
         hip_slide_m=told.get("slide") if side else None, heel_lift_deg=Sided(heel, heel),
         foot_placement=sample.foot_placement,
         standard_error={**sample.standard_error, **reading_errors(neutral, bent, sample.carriage_m)},
-        checks=sample.checks,
+        checks=sample.checks, unlike=unlike,
     )  # fmt: skip
 
 

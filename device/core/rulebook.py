@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from device.config import Faults, Hysteresis, Severe
+from device.core import looks
 from device.core.posture import Posture
-from device.messages import FaultKind, Priority, Side, Sided
+from device.messages import FaultKind, Measure, Priority, Side, Sided
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Rule:
     sentence: str
     corrected: str
     """What confirms the correction."""
+    measure: Measure
     read: Callable[[Posture], float | None]
     """More is worse; unit of the limits."""
     error_keys: tuple[str, ...]
@@ -44,6 +46,11 @@ class Rule:
     dwell_s: float
     enrolled: Limits
     guest: Limits
+
+    def limits(self, enrolled: bool, posture: Posture) -> Limits:
+        """A member's, or a guest's for who has no neutral or looks so unlike theirs that it serves no more."""
+        own = enrolled and self.measure not in looks.measures_as_guest(posture.unlike)
+        return self.enrolled if own else self.guest
 
 
 _NEVER = float("inf")
@@ -114,7 +121,7 @@ def rules_of(faults: Faults) -> tuple[Rule, ...]:
 
     def add(
         section: Hysteresis, kind: FaultKind, side: Side | None, priority: Priority, told: tuple[str, str],
-        read: Callable[[Posture], float | None], error_keys: tuple[str, ...],
+        measure: Measure, read: Callable[[Posture], float | None], error_keys: tuple[str, ...],
     ) -> None:  # fmt: skip
         if not section.enabled:
             return
@@ -122,25 +129,27 @@ def rules_of(faults: Faults) -> tuple[Rule, ...]:
         sign = -1.0 if absolute else 1.0
         guest = _limits(section, sign, 1.0 if absolute else faults.guest_margin)
         rules.append(
-            Rule(kind, side, priority, told[0], told[1], read, error_keys, sign, section.dwell_s,
+            Rule(kind, side, priority, told[0], told[1], measure, read, error_keys, sign, section.dwell_s,
                  _limits(section, sign, 1.0), guest)
         )  # fmt: skip
 
     add(faults.back_rounding_deg, "back_rounding", None, "medium",
         ("Lower back is rounding - less depth, hips back", "Good - back is flat"),
-        _rounding, ("lumbar_flexion_deg",))  # fmt: skip
+        "lumbar_flexion", _rounding, ("lumbar_flexion_deg",))  # fmt: skip
     add(faults.back_arching_deg, "back_arching", None, "medium",
-        ("Back flat on the pad - brace", "Good - back is flat"), _arching, ("lumbar_flexion_deg",))  # fmt: skip
+        ("Back flat on the pad - brace", "Good - back is flat"),
+        "lumbar_flexion", _arching, ("lumbar_flexion_deg",))  # fmt: skip
     add(faults.knee_valgus_deg, "knee_valgus", "left", "medium",
-        ("Left knee out", "Good - knees in line"), _valgus_left, ("valgus_left_deg",))  # fmt: skip
+        ("Left knee out", "Good - knees in line"), "valgus", _valgus_left, ("valgus_left_deg",))  # fmt: skip
     add(faults.knee_valgus_deg, "knee_valgus", "right", "medium",
-        ("Right knee out", "Good - knees in line"), _valgus_right, ("valgus_right_deg",))  # fmt: skip
+        ("Right knee out", "Good - knees in line"), "valgus", _valgus_right, ("valgus_right_deg",))  # fmt: skip
     add(faults.knee_lockout_deg, "knee_lockout", None, "medium",
         ("Don't lock your knees", "Good - knees soft"),
         # Near straight an angle's error is one-sided and its standard error misleads: taken at its word.
-        _straightest, ())  # fmt: skip
+        "knee_flexion", _straightest, ())  # fmt: skip
     add(faults.hips_forward_m, "hips_forward", None, "medium",
-        ("Sit back against the pad", "Good - hips are back"), _slide, ("hip_slide_m",))  # fmt: skip
+        ("Sit back against the pad", "Good - hips are back"), "hip_slide", _slide, ("hip_slide_m",))  # fmt: skip
     add(faults.heel_lift_deg, "heel_lift", None, "low",
-        ("Heels down", "Good - heels are down"), _heels, ("heel_lift_left_deg", "heel_lift_right_deg"))  # fmt: skip
+        ("Heels down", "Good - heels are down"),
+        "heel_lift", _heels, ("heel_lift_left_deg", "heel_lift_right_deg"))  # fmt: skip
     return tuple(rules)

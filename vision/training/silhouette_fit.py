@@ -59,7 +59,7 @@ def look(clip: Path, calibration: Calibration, model_path: Path, tracker: PlateT
     for frame, found in look_at(clip, calibration, model_path):
         mask = None if found is None else found.mask
         cells.append(np.full(CELLS**2, np.nan) if mask is None else silhouette_cells(calibration, mask).ravel())
-        carriage.append(tracker.update(frame.image_bgr).carriage_m)
+        carriage.append(tracker.update(frame.t_s, frame.image_bgr).carriage_m)
     return np.array(cells), np.array(carriage)
 
 
