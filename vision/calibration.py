@@ -32,6 +32,7 @@ POINT_NAMES: Final = (
     "seat_right",
 )
 REQUIRED_POINTS: Final = POINT_NAMES[:6]
+PLATE_CORNERS: Final = POINT_NAMES[:4]
 VIEWS: Final = ("side", "front", "oblique")
 MACHINE_RANGES: Final = {
     "rail_deg": (-10.0, 90.0),
@@ -146,6 +147,11 @@ class Calibration:
     def eye(self) -> Floats:
         """The camera's place in the machine frame (m)."""
         return -self.R.T @ self.t
+
+    @cached_property
+    def plate_centre(self) -> Floats:
+        """(3,) middle of the plate with the carriage at rest (m, machine frame)."""
+        return cast(Floats, np.mean([self.point(name) for name in PLATE_CORNERS], axis=0))
 
     def point(self, name: str) -> Floats:
         """Machine coordinates of a named point; KeyError if the calibration has none of that name."""

@@ -74,8 +74,7 @@ class LegModel:
         machine: Machine = calibration.machine
         self.machine = machine
         self.seat = seat_m(calibration)
-        names = ("plate_top_left", "plate_top_right", "plate_bottom_left", "plate_bottom_right")
-        self.plate_centre = cast(Floats, np.mean([calibration.point(n) for n in names], axis=0))
+        self.plate_centre = calibration.plate_centre
         self._across = np.array([1.0, 0.0, 0.0])
         self._upwards = machine.pad_up + machine.pad_normal
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.calibration import Calibration
+from vision.calibration import PLATE_CORNERS, Calibration
 from vision.landmarks import (
     LEFT_HIP,
     LEFT_SHOULDER,
@@ -25,7 +25,6 @@ HIP_ALONG_PAD_M: Final = 0.05
 """The hip joints of a seated lifter: this far up the pad from its lower end (ours) ..."""
 HIP_OFF_PAD_M: Final = 0.067
 """... and this far in front of it (mean of the rendered lifters, sd 6 mm)."""
-PLATE_CORNERS: Final = ("plate_top_left", "plate_top_right", "plate_bottom_left", "plate_bottom_right")
 MARGIN_PX: Final = 20
 FARTHEST_PX: Final = 1e5
 """Landmarks beyond are of nobody: no image is so large, and squares of much more are no longer numbers."""

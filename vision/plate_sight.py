@@ -75,9 +75,8 @@ class PlateSight:
 
     def __init__(self, calibration: Calibration) -> None:
         machine = calibration.machine
-        names = ("plate_top_left", "plate_top_right", "plate_bottom_left", "plate_bottom_right")
         self._calibration = calibration
-        self._centre = np.mean([calibration.point(n) for n in names], axis=0)
+        self._centre = calibration.plate_centre
         self._half_w, self._half_h = machine.plate_width_m / 2, machine.plate_height_m / 2
         self._across = np.array([1.0, 0.0, 0.0])
         edges, outwards = self._edges()

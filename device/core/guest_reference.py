@@ -18,6 +18,7 @@ LEARNT_FRAMES = 8
 SHALLOW: Final = (-1.0, -0.25)
 """Knees bent like this (20 to 50 deg, as ``posture.bend`` counts) show no fault of back or knees yet (ours)."""
 ANCHOR_FRAMES = 40
+"""That make a reading's level with shallow knees: the first two reps' (ours)."""
 
 
 class Usual(NamedTuple):

@@ -45,35 +45,36 @@ SUNK_M: Final = 0.01
 moves the hip's landmark as far, but not the shoulder's."""
 NAMED: Final = "_look_"
 """In the name of every cue that is one, after its view."""
-_SUFFIX: Final = "_unlike"
+RUNNING: Final[Mapping[View, str]] = {"side": "side_unlike", "front": "front_unlike"}
+"""Name of each view's running average among the posture's."""
 
 
 def apart(differences: Mapping[str, float]) -> dict[str, float | None]:
-    """By view (``side_unlike``, ``front_unlike``) how far the looks are from the neutral's; None for no such view."""
+    """By name (``RUNNING``) how far each view's looks are from the neutral's; None for no such view."""
     out: dict[str, float | None] = {}
     sunk_m = -differences.get("near_shoulder_up", 0.0)
     slid = differences.get("near_hip_forward", 0.0) > SLID_M and sunk_m > SUNK_M
-    for view in READ_BY:
+    for view, running in RUNNING.items():
         squares = [value * value for name, value in differences.items() if name.startswith(view + NAMED)]
-        out[view + _SUFFIX] = None if not squares else 0.0 if slid else math.sqrt(sum(squares) / len(squares))
+        out[running] = None if not squares else 0.0 if slid else math.sqrt(sum(squares) / len(squares))
     return out
 
 
 def kept(smooth: Mapping[str, float]) -> dict[str, float | None]:
     """The last ones, for frames that tell nothing of it."""
-    return {view + _SUFFIX: smooth.get(view + _SUFFIX) for view in READ_BY}
+    return {running: smooth.get(running) for running in RUNNING.values()}
 
 
 def share_of(name: str, usual: float) -> float:
     """Of the newest frame in a running average."""
-    return SHARE if name.endswith(_SUFFIX) else usual
+    return SHARE if name in RUNNING.values() else usual
 
 
 def verdicts(smooth: Mapping[str, float | None]) -> dict[View, Unlike]:
     """By view what its window shows that is not as the neutral's; views that show the same are not among them."""
     out: dict[View, Unlike] = {}
     for view, covered_from in COVERED_FROM.items():
-        value = smooth.get(view + _SUFFIX) or 0.0
+        value = smooth.get(RUNNING[view]) or 0.0
         if value > covered_from:
             out[view] = "covered"
         elif value > CHANGED_FROM.get(view, math.inf):

@@ -39,9 +39,10 @@ RIDGE: Final = 10.0
 SHALLOW: Final = (-1.0, -0.25)
 """As ``device.core.guest_reference.SHALLOW``, in ``Clip.bent``."""
 CONTRASTS: Final = 80
-"""Differences of the first kind taken of every clip, besides all that show a fault."""
+"""Differences of the first kind taken of every clip, besides all that show a fault: of clips of 150 to 250 frames, so
+that no long one outweighs the others (ours)."""
 WITHIN: Final = 60
-"""Of the second kind, of every clip."""
+"""Of the second kind, of every clip; two clips of a lifter together weigh about as much as the first kind (ours)."""
 FAULT_DEG: Final = 3.0
 PARTNERS: Final = 4
 """Clean frames whose mean a frame is set against."""
