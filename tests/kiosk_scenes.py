@@ -213,6 +213,16 @@ SCENES: dict[str, LiveState] = {
         cameras=(SIDE_CAMERA,),
         member=None,
     ),
+    "new_clothes": replace(
+        LIFTING, conditions=(Condition("looks_changed", "You look other than at your enrolment", 100.0),)
+    ),
+    "covered": replace(
+        LIFTING,
+        checks=("knee_flexion", "valgus", "foot_placement", "carriage"),
+        conditions=(Condition("view_covered", "Something covers your hips or knees", 118.0),),
+        lumbar_flexion_deg=None,
+        light="amber",
+    ),
     "rounding": warned(
         ROUNDING,
         replace(LIFTING, figure=figure(0.98), lumbar_flexion_deg=14.0, set=SetProgress(2, REPS, "bottom", 1, 0.2)),
@@ -272,6 +282,8 @@ HEADLINES = {
     "ready": "Back flat, core braced, knees over toes",
     "lifting": "Back and knees look good",
     "lifting_side_camera_only": "Back looks good",
+    "new_clothes": "Back and knees look good",
+    "covered": "Knees look good",
     "rounding": "Less depth, hips back",
     "rounding_high": "Less depth, hips back",
     "left_knee": "Left knee out",
@@ -300,6 +312,8 @@ MOODS = {
     "ready": "ok",
     "lifting": "ok",
     "lifting_side_camera_only": "ok",
+    "new_clothes": "ok",
+    "covered": "ok",
     "rounding": "medium",
     "rounding_high": "high",
     "left_knee": "medium",
