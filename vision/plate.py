@@ -44,11 +44,13 @@ COARSE_M: Final = 0.01
 FINE: Final = np.arange(-6, 7)
 """Millimetres about the best of them."""
 FASTEST_M_S: Final = 1.2
-"""A carriage moves no faster than this (let go, a sled falls half a metre in 0.5 s)."""
+"""Faster than expected by no more than this (ours; lifters lower and push at 0.2 to 0.7 m/s)."""
 SPEED_SHARE: Final = 0.7
 """Of the last speed, what the next is expected to be (ours)."""
-REACH_M: Final = (0.04, 0.16)
-"""At the least and at the most so far either way is looked, however quick or slow the frames."""
+EXPECTED_WITHIN_S: Final = 0.15
+"""For no longer than this a speed is thought to last: rep and rest turn within a few tenths of a second (ours)."""
+REACH_M: Final = (0.04, 0.50)
+"""At the least and at the most so far either way is looked, however quick the frames or long the gap between two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ class PlateTracker:
 
     def _follow(self, image_bgr: NDArray[np.uint8], last_m: float, elapsed_s: float) -> tuple[float, float]:
         steps = int(np.ceil(np.clip(FASTEST_M_S * elapsed_s, *REACH_M) / COARSE_M))
-        trials = last_m + SPEED_SHARE * self._speed_m_s * elapsed_s + COARSE_M * np.arange(-steps, steps + 1)
+        expected_m = last_m + SPEED_SHARE * self._speed_m_s * min(elapsed_s, EXPECTED_WITHIN_S)
+        trials = expected_m + COARSE_M * np.arange(-steps, steps + 1)
         coarse = steps_at(np.clip(trials, *FOLLOWED_M))
         smooth = self._sight.smoothed(image_bgr, np.concatenate([coarse - FINE[-1], coarse + FINE[-1]]))
         fine = coarse[int(np.argmax(self._compare(smooth, coarse)[0]))] + FINE
