@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from core_story import NEUTRAL, Story, as_measured
 
@@ -92,6 +95,26 @@ def test_the_warm_up_of_a_member_without_neutral_begins_with_enrolment() -> None
     assert told.live.phase == "enrolment"
     told.tell(Command("goal", "quads"))
     assert told.live.phase == "seated"
+
+
+def test_the_warm_up_of_who_looks_other_than_at_the_enrolment_begins_with_a_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = member()
+    told.tell(MemberRecalled("m-17", neutral=NEUTRAL))
+    told.wait(1)
+    told.tell(Command("goal", "warm_up"))
+    assert told.live.phase != "enrolment"  # as at the enrolment: nothing to be shown again
+
+    def judged(*seen: Any) -> Any:
+        state, posture = as_measured(*seen)
+        return state, replace(posture, unlike={"side": "changed"})
+
+    monkeypatch.setattr("device.core.step.judge", judged)
+    told.wait(0.5)
+    assert told.live.phase != "enrolment"  # nobody is surprised by it in the middle
+    told.tell(Command("goal", "warm_up"))
+    assert told.live.phase == "enrolment"
 
 
 def test_the_warm_up_waits_for_the_store_before_it_asks_for_a_neutral() -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from device.core import enrolment
 from device.core.actions import Calibrate, EndDemo, KeepBackup, RecallMember, Reply, StoreChange, Tare
+from device.core.conditions import unlike_now
 from device.core.cues import acknowledge, call_help
 from device.core.events import MemberRecalled, StoreAnswer
 from device.core.goals import GOALS, choose, next_goal
@@ -141,10 +142,12 @@ def _choose_goal(turn: Turn, goal: Goal) -> None:
 
 
 def start_warm_up_enrolment(turn: Turn) -> None:
-    """A member's warm-up starts with their neutral where none is stored; quietly not, where it cannot be seen."""
+    """A member's warm-up starts with their neutral where none is stored, or where they look other than in it; quietly
+    not, where it cannot be seen."""
     lifter = turn.lifter
     known = lifter.tag is not None and lifter.recalled
-    if lifter.goal == "warm_up" and known and lifter.neutral is None and turn.enrolment is None:
+    wanted = lifter.neutral is None or "changed" in unlike_now(turn)
+    if lifter.goal == "warm_up" and known and wanted and turn.enrolment is None:
         enrolment.begin(turn)
 
 

@@ -126,16 +126,20 @@ def _cameras(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
         found.append(("nobody_in_view", "The camera does not see you - clear its view"))
 
 
-def _looks(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
-    """What the cameras show that is not as at the member's enrolment."""
+def unlike_now(turn: Turn) -> frozenset[looks.Unlike]:
+    """How what the cameras show differs from the member's enrolment."""
     sample, posture = turn.view.sample, turn.view.posture
     if sample is None or posture is None or turn.now_s - sample.t_s > turn.config.faults.pose_stale_s:
-        return
-    what = posture.unlike.values()
+        return frozenset()
+    return frozenset(posture.unlike.values())
+
+
+def _looks(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
+    what = unlike_now(turn)
     if "covered" in what:
         found.append(("view_covered", "Something covers your hips or knees - take it off, they cannot be checked"))
     if "changed" in what:
-        found.append(("looks_changed", "You look other than at your enrolment - show your neutral again"))
+        found.append(("looks_changed", "You look other than at your enrolment - choose warm-up to enrol again"))
 
 
 def _load(turn: Turn, found: list[tuple[ConditionKind, str]]) -> None:
