@@ -43,7 +43,7 @@ CHECKED_BY: Final[dict[str, frozenset[str]]] = {
     "oblique": frozenset({"lockout", "foot placement"}),
 }
 """What a camera can judge, by its view (measured; docs/accuracy.md)."""
-NOT_THE_SERVICES: Final = ("nobody", "camera", "load", "seat", "carriage", "pads")
+NOT_THE_SERVICES: Final = ("nobody", "looks", "view", "camera", "load", "seat", "carriage", "pads")
 """How the conditions begin that are no fault, or the fault of a part with a row of its own."""
 
 _THROTTLED: Final = {
