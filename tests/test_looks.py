@@ -16,7 +16,7 @@ from device.core.rulebook import rules_of
 from device.messages import Measure, PoseSample, Sided
 from vision.window import FEATURES, LOOKS, _signs
 
-CHECKS: tuple[Measure, ...] = ("knee_flexion", "valgus", "lumbar_flexion", "hip_slide", "carriage")
+CHECKS: tuple[Measure, ...] = ("knee_flexion", "valgus", "lumbar_flexion", "hip_slide", "heel_lift", "carriage")
 REP_FRAMES = 60
 
 
@@ -81,6 +81,13 @@ def test_in_other_clothes_the_back_is_told_against_this_set() -> None:
         assert one.lumbar_flexion_deg == pytest.approx(NEUTRAL_DEG["lumbar"], abs=2.5)
         assert one.heel_lift_deg == Sided()
         assert one.valgus_deg.left is not None
+
+
+def test_heels_are_called_checked_only_where_a_neutral_tells_them() -> None:
+    assert judged(range(0))[-1].checks == CHECKS
+    without = tuple(measure for measure in CHECKS if measure != "heel_lift")
+    assert judged(range(REP_FRAMES), side_off=3.0)[-1].checks == without
+    assert judge(PostureState(), sample(0), None)[1].checks == without
 
 
 def test_who_rounds_in_other_clothes_is_still_told() -> None:

@@ -31,9 +31,15 @@ def drawn(calibration: Calibration, carriage_m: float) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(image, (0, 0), 0.7), dtype=np.uint8)
 
 
+def grey(image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+
+
 def followed(calibration: Calibration, travel_m: NDArray[np.float64]) -> NDArray[np.float64]:
     tracker = PlateTracker(calibration)
-    return np.array([tracker.update(i / 20, drawn(calibration, float(c))).carriage_m for i, c in enumerate(travel_m)])
+    return np.array(
+        [tracker.update(i / 20, grey(drawn(calibration, float(c)))).carriage_m for i, c in enumerate(travel_m)]
+    )
 
 
 @pytest.mark.parametrize("eye", [(1.6, -1.9, 1.5), (-1.5, 1.2, 1.8), (0.2, -1.4, 2.7)])
@@ -51,9 +57,9 @@ def with_legs(calibration: Calibration, carriage_m: float) -> NDArray[np.uint8]:
     middle = np.mean([calibration.point(f"plate_{n}") for n in ("top_left", "bottom_right")], axis=0)
     foot = middle - carriage_m * machine.rail
     knee = foot - (0.42 - 0.5 * carriage_m) * machine.plate_normal + 1.3 * carriage_m * machine.plate_up
-    for thick, grey in ((70, 35), (30, 90)):
+    for thick, shade in ((70, 35), (30, 90)):
         ends = [(round(float(x)), round(float(y))) for x, y in (calibration.project(foot), calibration.project(knee))]
-        cv2.line(image, ends[0], ends[1], (grey, grey, grey), thick, cv2.LINE_AA)
+        cv2.line(image, ends[0], ends[1], (shade, shade, shade), thick, cv2.LINE_AA)
     return image
 
 
@@ -62,7 +68,9 @@ def test_legs_that_bend_before_the_plate_do_not_carry_it_away() -> None:
     calibration = seen_from(make_machine(4.0, 64.0), np.array([2.6, -0.9, 1.0]), "side")
     reps_m = np.tile(0.15 - 0.15 * np.cos(np.linspace(0.0, 2.0 * np.pi, 30)), 4)
     tracker = PlateTracker(calibration)
-    seen = np.array([tracker.update(i / 20, with_legs(calibration, float(c))).carriage_m for i, c in enumerate(reps_m)])
+    seen = np.array(
+        [tracker.update(i / 20, grey(with_legs(calibration, float(c)))).carriage_m for i, c in enumerate(reps_m)]
+    )
     assert np.abs(seen - reps_m)[30:].max() < 0.008
 
 
@@ -74,7 +82,7 @@ def test_a_quick_carriage_is_followed_at_every_frame_rate(frames_s: float) -> No
     travel_m = 0.15 - 0.15 * np.cos(2.0 * np.pi * np.clip(times_s - 0.3, 0.0, 0.8) / 0.8)
     tracker = PlateTracker(calibration)
     seen = [
-        tracker.update(t, drawn(calibration, m)).carriage_m
+        tracker.update(t, grey(drawn(calibration, m))).carriage_m
         for t, m in zip(times_s.tolist(), travel_m.tolist(), strict=True)
     ]
     assert np.abs(np.array(seen) - travel_m).max() < 0.015
@@ -90,8 +98,8 @@ def test_a_picture_without_the_plate_is_not_a_good_match() -> None:
     calibration = seen_from(make_machine(), np.array([1.6, -1.9, 1.5]), "oblique")
     tracker = PlateTracker(calibration)
     for i, carriage_m in enumerate(TRAVEL_M[:10]):
-        good = tracker.update(i / 20, drawn(calibration, float(carriage_m)))
-    other = np.random.default_rng(5).integers(0, 255, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
+        good = tracker.update(i / 20, grey(drawn(calibration, float(carriage_m))))
+    other = np.random.default_rng(5).integers(0, 255, (SIZE[1], SIZE[0])).astype(np.uint8)
     bad = tracker.update(0.5, other)
     assert good.match > 0.9
     assert bad.match < 0.6
@@ -102,10 +110,10 @@ def test_a_second_plate_in_the_picture_makes_the_position_unsure() -> None:
     calibration = seen_from(make_machine(), np.array([1.6, -1.9, 1.5]), "oblique")
     alone, twice = PlateTracker(calibration), PlateTracker(calibration)
     for i in range(20):
-        image = drawn(calibration, 0.0)
+        image = grey(drawn(calibration, 0.0))
         one = alone.update(i / 20, image)
         # the same board again, 12 cm further down the rail, as a mirror or another machine would show it
-        other = drawn(calibration, 0.12)
+        other = grey(drawn(calibration, 0.12))
         two = twice.update(i / 20, np.asarray(cv2.addWeighted(image, 0.5, other, 0.5, 0.0), dtype=np.uint8))
     assert one.standard_error_m == pytest.approx(0.003)
     assert two.standard_error_m == pytest.approx(0.02)

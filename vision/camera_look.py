@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,12 +59,13 @@ class CameraLook:
         elapsed_s, before = t_s - self.t_s, self.position
         self.t_s, self.px, self.answers, self.landmarks = t_s, None, {}, None
         self.speed_m_s, self.step_m = 0.0, None
-        if float(image_bgr[::8, ::8].mean()) < DARK_LEVEL:
+        grey = np.asarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+        if float(cv2.mean(grey)[0]) < DARK_LEVEL:
             self.condition, self.position = "dark", None
             return
         seated = landmarks is not None and sits_on_machine(landmarks, self.calibration)
         feet_m = self.feet.carriage_m(landmarks) if landmarks is not None and seated else None
-        self.position = self.plate.update(t_s, image_bgr, feet_m)
+        self.position = self.plate.update(t_s, grey, feet_m)
         if self.sticker is not None:
             self.position = self.sticker.position(image_bgr) or self.position
         if before is not None and 0.0 < elapsed_s <= SPEED_WITHIN_S:
@@ -72,7 +74,7 @@ class CameraLook:
         self.unmatched = self.unmatched + 1 if self.position.match < LOST_MATCH else 0
         if landmarks is not None and seated:
             self.px, self.landmarks, self.condition = leg_px(landmarks), landmarks, "ok"
-            self.answers = self.window.read(image_bgr)
+            self.answers = self.window.read(grey)
         else:
             self.condition = "nobody"
         if self.unmatched >= MOVED_AFTER_FRAMES:

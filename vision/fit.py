@@ -7,12 +7,22 @@ carriage position ("stations", 2 cm apart), which takes out the noise and keeps 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.lifter import POSE_MEAN, POSE_SD, SHAPE_MEAN, SHAPE_SD, STRAIGHT_SD_M, Joints, LegModel, knee_flexion_deg
+from vision.lifter import (
+    POSE_MEAN,
+    POSE_SD,
+    SHAPE_MEAN,
+    SHAPE_SD,
+    STRAIGHT_SD_M,
+    Joints,
+    LegModel,
+    knee_flexion_deg,
+    length_m,
+)
 
 Floats = NDArray[np.float64]
 
@@ -32,9 +42,13 @@ ALIKE_ERROR_DEG: Final = 1.5
 """Of a knee's flexion, the part that no fit sees: the same in every frame (given clips; bent knees err by 1 to 3)."""
 SHAPE_REACH: Final = 4.0
 """No shape is farther from the mean than so many standard deviations."""
-SETTLED_M: Final = 2e-3
+SETTLED_M: Final = 4e-3
 """A step of the pose below this ends its fit: the next would be smaller by a magnitude (ours)."""
+MOST_STEP_M: Final = 0.05
+"""Of pose or shape in one round."""
 _POSE_STEP: Final = np.array([1e-4, 1e-4, 2e-4, 2e-4])
+_POSE_TRIALS: Final = np.concatenate([np.zeros((1, 4)), np.diag(_POSE_STEP)])
+_POSE_RIDGE: Final = 1e-6 * np.eye(4)
 _SHAPE_STEP: Final = 1e-4
 
 
@@ -54,6 +68,15 @@ class Sights:
     """(4,) what the pose is expected to be."""
     behind_m: Floats = field(default_factory=lambda: np.zeros(1))
     """(cameras,) or (1,) how far the carriage went since each camera's newest frame (m, + = lowered)."""
+
+
+class Seen(NamedTuple):
+    """Of the model, by each camera."""
+
+    joints: Joints
+    """(..., cameras or 1, 2, ...) when its newest frame was taken."""
+    px: Floats
+    """(..., cameras, 2, 3, 2) hips, knees and ankles as the landmarks should show them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,28 +102,30 @@ class LegFit:
         self._pose_sd = pose_sd
         self._turned, self._moved = projections[:, :, :3].transpose(0, 2, 1), projections[:, :, 3]
 
-    def residuals(self, shape: Floats, pose: Floats, carriage_m: Floats, sights: Sights, trial_axis: int) -> Floats:
+    def residuals(self, seen: Seen, pose: Floats, sights: Sights, trial_axis: int) -> Floats:
         """(..., r): image (pixels / sd, Huber), straight-leg limit, pose prior."""
-        joints = self._seen_joints(shape, pose, carriage_m, sights)
-        miss = (self.predicted_px(joints, sights) - sights.px) * sights.weight[..., None]
+        miss = (seen.px - sights.px) * sights.weight[..., None]
         # The first trial's distances weigh all trials alike: a weight that moved with the trial would bend the slopes.
         first = miss[(slice(None),) * trial_axis + (slice(0, 1),)]
-        far = np.sqrt(np.einsum("...i,...i->...", first, first))
-        miss *= np.sqrt(HUBER / np.maximum(far, HUBER))[..., None]
+        miss *= np.sqrt(HUBER / np.maximum(length_m(first), HUBER))[..., None]
         count = 12 * miss.shape[-4]
         out = np.empty((*miss.shape[:-4], count + 6))
         out[..., :count] = miss.reshape(*miss.shape[:-4], count)
-        out[..., count : count + 2] = joints.overreach_m.max(axis=-2) / STRAIGHT_SD_M
+        out[..., count : count + 2] = seen.joints.overreach_m.max(axis=-2) / STRAIGHT_SD_M
         out[..., count + 2 :] = (pose - sights.pose_mean) / self._pose_sd
         return out
+
+    def seen(self, shape: Floats, pose: Floats, carriage_m: Floats, sights: Sights) -> Seen:
+        """What the cameras should see of the model; the rest as for ``LegModel.joints``."""
+        joints = self._seen_joints(shape, pose, carriage_m, sights)
+        return Seen(joints, self._predicted_px(joints, sights))
 
     def _seen_joints(self, shape: Floats, pose: Floats, carriage_m: Floats, sights: Sights) -> Joints:
         """(..., cameras or 1, 2, ...) the joints when each camera's newest frame was taken."""
         then_m = carriage_m[..., None] - sights.behind_m
         return self.model.joints(shape[..., None, :], pose[..., None, :], then_m)
 
-    def predicted_px(self, joints: Joints, sights: Sights) -> Floats:
-        """(..., cameras, 2, 3, 2) where each camera should see the landmarks of joints (..., cameras or 1, 2, ...)."""
+    def _predicted_px(self, joints: Joints, sights: Sights) -> Floats:
         drift = ((knee_flexion_deg(joints) - BIAS_AT_DEG) / BIAS_STEP_DEG)[..., None, None] * sights.slope_m
         places = joints.stacked() + sights.bias_m + drift
         seen = places @ self._turned[:, None] + self._moved[:, None, None]
@@ -108,51 +133,47 @@ class LegFit:
 
     def fit_pose(self, shape: Floats, start: Floats, carriage_m: float, sights: Sights, rounds: int = 3) -> PoseFit:
         """The pose of one frame, the shape given."""
-        pose = start.copy()
+        pose = start
         carriage = np.array(carriage_m)
-        hessian = np.eye(4)
         for _ in range(rounds):
-            trials = np.concatenate([pose[None], pose + np.diag(_POSE_STEP)])
-            values = self.residuals(shape, trials, carriage, sights, 0)
+            trials = pose + _POSE_TRIALS
+            seen = self.seen(shape, trials, carriage, sights)
+            values = self.residuals(seen, trials, sights, 0)
             jacobian = ((values[1:] - values[0]) / _POSE_STEP[:, None]).T
-            hessian = jacobian.T @ jacobian + 1e-6 * np.eye(4)
-            step = np.linalg.solve(hessian, jacobian.T @ values[0])
-            pose = pose - np.clip(step, -0.05, 0.05)
-            if np.abs(step).max() < SETTLED_M:
+            covariance = np.linalg.inv(jacobian.T @ jacobian + _POSE_RIDGE)
+            step = np.minimum(np.maximum(covariance @ (values[0] @ jacobian), -MOST_STEP_M), MOST_STEP_M)
+            pose = pose - step
+            settled = bool(np.abs(step).max() < SETTLED_M)
+            if settled:
                 break
-        covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
         joints = self.model.joints(shape, pose, carriage)
-        seen = self._seen_joints(shape, pose, carriage, sights) if sights.behind_m.any() else joints
-        seen_px = self.predicted_px(seen, sights)
-        return PoseFit(pose, covariance, joints, _miss(seen_px - sights.px, sights.weight), seen_px)
+        # Where the last step was small its slopes tell what is seen after it.
+        slopes = (seen.px[1:] - seen.px[0]).reshape(4, -1)
+        px = seen.px[0] - ((step / _POSE_STEP) @ slopes).reshape(seen.px[0].shape)
+        if not settled:
+            px = self.seen(shape, pose, carriage, sights).px
+        return PoseFit(pose, np.asarray(covariance, dtype=np.float64), joints, _miss(px - sights.px, sights.weight), px)
 
-    def knee_errors_deg(self, shape: Floats, shape_covariance: Floats, fit: PoseFit, carriage_m: float) -> Floats:
+    def knee_errors_deg(self, shape: Floats, shape_covariance: Floats, fit: PoseFit) -> Floats:
         """(2,) standard error of each knee's flexion, as the pose's and the shape's uncertainty give it (deg)."""
-        shapes = np.tile(shape, (13, 1))
-        poses = np.tile(fit.pose, (13, 1))
-        shapes[1:9] += _SHAPE_STEP * np.eye(8)
-        poses[9:] += np.diag(_POSE_STEP)
-        joints = self.model.joints(shapes, poses, np.array(carriage_m))
         # By how much shorter the leg reaches than it is long: the angle itself stands still where the leg is straight.
-        thigh, shank = float(shape[0]), float(shape[1])
-        slack = shapes[:, :1] + shapes[:, 1:2] - np.linalg.norm(joints.ankle - joints.hip, axis=-1)
-        by_shape = (slack[1:9] - slack[0]) / _SHAPE_STEP
-        by_pose = (slack[9:] - slack[0]) / _POSE_STEP[:, None]
+        slack, by_shape = self.model.slack_m(shape, fit.joints)
+        by_pose = by_shape[2:4]  # the hips' shift; a knee's moves neither end of the leg
         variance = np.einsum("is,ij,js->s", by_shape, shape_covariance, by_shape)
-        variance = variance + np.einsum("is,ij,js->s", by_pose, fit.covariance, by_pose)
-        here = np.maximum(slack[0], 0.0)
+        variance += np.einsum("is,ij,js->s", by_pose, fit.covariance[:2, :2], by_pose)
+        here = np.maximum(slack, 0.0)
+        thigh, shank = shape[:2].tolist()
         reach = thigh + shank - np.stack([here, here + np.sqrt(np.maximum(variance, 0.0))])
         cosine = (reach**2 - thigh**2 - shank**2) / (2 * thigh * shank)
-        bent, more_bent = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
-        error = more_bent - bent
-        return cast(Floats, np.hypot(error, ALIKE_ERROR_DEG))
+        bent, more_bent = np.degrees(np.arccos(np.minimum(np.maximum(cosine, -1.0), 1.0)))
+        return cast(Floats, np.hypot(more_bent - bent, ALIKE_ERROR_DEG))
 
 
 def _miss(apart_px: Floats, weight: Floats) -> Floats:
     """(2,) see ``PoseFit.miss``; what no camera sees does not count."""
-    apart = np.sum(apart_px**2, axis=-1) * weight**2
-    used = np.maximum(2 * np.count_nonzero(weight, axis=(0, 2)), 1)
-    return cast(Floats, np.sqrt(apart.sum(axis=(0, 2)) / used))
+    apart = apart_px * weight[..., None]
+    used = np.maximum(2 * (weight > 0).sum(axis=(0, 2)), 1)
+    return cast(Floats, np.sqrt((apart * apart).sum(axis=(0, 2, 3)) / used))
 
 
 class ShapeFit:
@@ -211,7 +232,8 @@ class ShapeFit:
         trial_poses[:, 1:5] += np.diag(_POSE_STEP)
         trial_shapes = np.tile(shape, (13, 1))
         trial_shapes[5:] += _SHAPE_STEP * np.eye(8)
-        values = self._fit.residuals(trial_shapes[None], trial_poses, self._carriage[used][:, None], sights, 1)
+        seen = self._fit.seen(trial_shapes[None], trial_poses, self._carriage[used][:, None], sights)
+        values = self._fit.residuals(seen, trial_poses, sights, 1)
         base = values[:, 0]
         by_pose = np.moveaxis((values[:, 1:5] - base[:, None]) / _POSE_STEP[:, None], 1, 2)
         by_shape = np.moveaxis((values[:, 5:] - base[:, None]) / _SHAPE_STEP, 1, 2)

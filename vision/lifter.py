@@ -47,6 +47,8 @@ SOLE_BEHIND_ANKLE_M: Final = 0.070
 """The middle of the sole lies this far up the plate from the ankle (rendered lifters: sd 3 mm)."""
 SIGN: Final = np.array([1.0, -1.0])
 """+x is the lifter's left; sides are ordered left, right."""
+SPREAD: Final = SIGN[:, None] * np.array([1.0, 0.0, 0.0])
+"""(2, 3) from the middle outwards."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,34 +77,36 @@ class LegModel:
         self.machine = machine
         self.seat = seat_m(calibration)
         self.plate_centre = calibration.plate_centre
-        self._across = np.array([1.0, 0.0, 0.0])
+        self._pad_axes = np.stack([machine.pad_up, machine.pad_normal])
+        self._plate_axes = np.stack([machine.plate_up, -machine.plate_normal])
         self._upwards = machine.pad_up + machine.pad_normal
 
     def joints(self, shape: Floats, pose: Floats, carriage_m: Floats) -> Joints:
         """``shape`` (..., 8), ``pose`` (..., 4), ``carriage_m`` (...): broadcast against each other."""
-        machine = self.machine
-        hip_mid = (
-            self.seat
-            + (shape[..., 2] + pose[..., 0])[..., None] * machine.pad_up
-            + (shape[..., 3] + pose[..., 1])[..., None] * machine.pad_normal
-        )
-        ankle_mid = (
-            self.plate_centre
-            - carriage_m[..., None] * machine.rail
-            + shape[..., 6, None] * machine.plate_up
-            - shape[..., 7, None] * machine.plate_normal
-        )
-        spread = SIGN[:, None] * self._across
-        hip = hip_mid[..., None, :] + shape[..., 4, None, None] * spread
-        ankle = ankle_mid[..., None, :] + shape[..., 5, None, None] * spread
+        hip_mid = self.seat + (shape[..., 2:4] + pose[..., :2]) @ self._pad_axes
+        ankle_mid = self.plate_centre - carriage_m[..., None] * self.machine.rail + shape[..., 6:8] @ self._plate_axes
+        hip = hip_mid[..., None, :] + shape[..., 4, None, None] * SPREAD
+        ankle = ankle_mid[..., None, :] + shape[..., 5, None, None] * SPREAD
         knee, over = self._knee(hip, ankle, shape[..., 0, None], shape[..., 1, None], pose[..., 2:4])
         return Joints(hip, knee, ankle, over)
+
+    def slack_m(self, shape: Floats, joints: Joints) -> tuple[Floats, Floats]:
+        """(2,) how much farther each leg could reach, and (8, 2) how that changes with the ``SHAPE``; of one pose."""
+        line = joints.ankle - joints.hip
+        reach = length_m(line)
+        along = (line / reach[:, None]).T
+        slopes = np.ones((8, 2))
+        slopes[2:4] = self._pad_axes @ along
+        slopes[4] = SIGN * along[0]
+        slopes[5] = -slopes[4]
+        slopes[6:] = -self._plate_axes @ along
+        return shape[0] + shape[1] - reach, slopes
 
     def _knee(
         self, hip: Floats, ankle: Floats, thigh: Floats, shank: Floats, medial_m: Floats
     ) -> tuple[Floats, Floats]:
         line = ankle - hip
-        reach = _length(line)
+        reach = length_m(line)
         line /= reach[..., None]
         full = thigh + shank
         bent = np.minimum(reach, full * 0.99995)
@@ -122,7 +126,7 @@ class LegModel:
         return hip + knee, np.maximum(reach - full * STRAIGHT, 0.0)
 
 
-def _length(vectors: Floats) -> Floats:
+def length_m(vectors: Floats) -> Floats:
     """(...) of vectors (..., 3); several times quicker than ``np.linalg.norm`` on few of them."""
     return cast(Floats, np.sqrt(np.einsum("...i,...i->...", vectors, vectors)))
 
@@ -130,7 +134,7 @@ def _length(vectors: Floats) -> Floats:
 def knee_flexion_deg(joints: Joints) -> Floats:
     """(..., 2) angle between thigh and shank, 0 = straight."""
     thigh, shank = joints.knee - joints.hip, joints.ankle - joints.knee
-    cosine = np.einsum("...i,...i->...", thigh, shank) / (_length(thigh) * _length(shank))
+    cosine = np.einsum("...i,...i->...", thigh, shank) / (length_m(thigh) * length_m(shank))
     return cast(Floats, np.degrees(np.arccos(np.minimum(np.maximum(cosine, -1.0), 1.0))))
 
 

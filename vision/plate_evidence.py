@@ -56,6 +56,8 @@ class PlaceEvidence:
         self._along_px = along_px
         self._path: Floats = np.zeros(0)
         """(frames,) where the plate was followed."""
+        self._shifts: Floats | None = None
+        """(shifts, frames) the path moved in the image; None until it is needed of this path."""
         self._edges: Floats = np.zeros((0, len(PLACES_M) + 1))
         """(frames, places and one for all others)."""
         self._feet: Floats = np.zeros((0, len(PLACES_M) + 1))
@@ -70,7 +72,7 @@ class PlaceEvidence:
         feet = np.ones(len(PLACES_M))
         if feet_m is not None:
             feet = 0.4 + 0.6 * np.exp(-0.5 * ((PLACES_M - feet_m) / (2 * FEET_SD_M)) ** 2)
-        self._path = np.append(self._path, followed_m)
+        self._path, self._shifts = np.append(self._path, followed_m), None
         self._edges = np.vstack([self._edges, np.append(energy, 0.0)])
         self._feet = np.vstack([self._feet, np.append(feet, 0.0)])
 
@@ -78,7 +80,7 @@ class PlaceEvidence:
         """Where the plate is that was followed to ``followed_m``; the path so far is moved along."""
         if len(self._path) < SETTLED_AFTER or self.full:
             return followed_m
-        shifted = self._shifted(self._path)
+        shifted = self._path_shifted()
         evidence = self._placed(self._edges * self._feet, shifted) * start_likely(shifted.min(axis=1))
         near = evidence[_HERE - NEAR : _HERE + NEAR + 1]
         best = _HERE - NEAR + int(np.argmax(near))
@@ -88,7 +90,7 @@ class PlaceEvidence:
         if abs(best - _HERE) < LEAST_STEPS or evidence[best] < NEAR_GAIN * evidence[_HERE]:
             return followed_m
         moved = self._shifted(np.append(self._path, followed_m))[best]
-        self._path = moved[:-1]
+        self._path, self._shifts = moved[:-1], None
         return float(moved[-1])
 
     def ambiguous(self) -> bool:
@@ -96,7 +98,7 @@ class PlaceEvidence:
         if len(self._path) < SETTLED_AFTER:
             return False
         # The feet are no witness here: hidden ones are guessed.
-        alone = self._placed(self._edges, self._shifted(self._path))
+        alone = self._placed(self._edges, self._path_shifted())
         far = np.abs(SHIFTS) > APART
         return bool(alone[far].max() > AMBIGUOUS * alone[~far].max())
 
@@ -105,6 +107,11 @@ class PlaceEvidence:
         at = np.rint((shifted - HIGHEST_M) / PLACE_STEP_M).astype(np.intp)
         at[(at < 0) | (at >= len(PLACES_M))] = len(PLACES_M)
         return cast(Floats, evidence[np.arange(len(self._path)), at].sum(axis=1))
+
+    def _path_shifted(self) -> Floats:
+        if self._shifts is None:
+            self._shifts = self._shifted(self._path)
+        return self._shifts
 
     def _shifted(self, path: Floats) -> Floats:
         """(shifts, n) positions that lie as far apart in the image as these, moved by ``SHIFTS`` in the mean."""

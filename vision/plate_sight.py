@@ -6,7 +6,7 @@ rail; a frame is then only looked up.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from vision.calibration import Calibration
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
 Steps = NDArray[np.intp]
 
 LOWEST_M: Final = 0.50
@@ -33,7 +34,7 @@ HALF_GAP_M: Final = 0.005
 """Brightness is compared this far inside and outside an edge."""
 HALF_CONTRAST: Final = 15.0
 """Grey levels at which a step counts half."""
-STRETCH: Final = 6
+STRETCH: Final = 3
 """Neighbouring points on an edge (of 36) whose contrast is averaged with its sign."""
 GRID: Final = (14, 18)
 """Rows and columns of the picture pinned to the plate, border included."""
@@ -41,24 +42,15 @@ _PICTURE: Final = slice(0, GRID[0] * GRID[1])
 _EDGES: Final = slice(GRID[0] * GRID[1], None)
 FAR_PX: Final = 9999.0
 """Farther from the image nothing is told apart."""
-_BLUR_PX: Final = 1.0
+_BLUR_PX: Final = 3
 _BORDER_PX: Final = 5
 """What blur and interpolation take from beside a point."""
-
-
-class Grey(NamedTuple):
-    """Part of an image, grey and smoothed."""
-
-    levels: Singles
-    """(rows, columns)"""
-    corner_px: tuple[int, int]
-    """Where its upper left pixel is in the image: column, row."""
 
 
 def steps_at(carriage_m: Floats) -> Steps:
     """The steps of the rail nearest to carriage positions (m from the calibrated rest, + = lowered)."""
     nearest = np.rint(np.asarray(carriage_m) / STEP_M).astype(np.intp) - _FIRST_STEP
-    return cast(Steps, np.clip(nearest, 0, _STEPS - 1))
+    return np.minimum(np.maximum(nearest, 0), _STEPS - 1)
 
 
 def places_m(steps: Steps) -> Floats:
@@ -95,33 +87,31 @@ class PlateSight:
         self._high = np.ceil([y.max(axis=1), x.max(axis=1)]).astype(np.intp)
         """(2, steps) the rows and columns between which the plate is seen."""
 
-    def smoothed(self, image_bgr: NDArray[np.uint8], steps: Steps) -> Grey:
-        """What the image shows where the plate may be at these steps."""
-        low = self._low[:, steps].min(axis=1) - _BORDER_PX
-        high = self._high[:, steps].max(axis=1) + _BORDER_PX
-        rows, columns = (
-            slice(int(np.clip(first, 0, size - 1)), int(np.clip(last, 1, size)))
-            for first, last, size in zip(low, high, image_bgr.shape[:2], strict=True)
+    def smoothed(self, grey: Bytes, steps: Steps) -> Bytes:
+        """The image (rows, columns), smoothed where the plate may be at these steps; elsewhere nothing is told."""
+        low, high = self._low[:, steps].min(axis=1).tolist(), self._high[:, steps].max(axis=1).tolist()
+        part = tuple(
+            slice(min(max(first - _BORDER_PX, 0), size - 1), min(max(last + _BORDER_PX, 1), size))
+            for first, last, size in zip(low, high, grey.shape, strict=True)
         )
-        smooth = cv2.GaussianBlur(cv2.cvtColor(image_bgr[rows, columns], cv2.COLOR_BGR2GRAY), (0, 0), _BLUR_PX)
-        return Grey(smooth.astype(np.float32), (columns.start, rows.start))
+        smooth = np.empty_like(grey)
+        smooth[part] = cv2.blur(grey[part], (_BLUR_PX, _BLUR_PX))
+        return smooth
 
-    def pictures_and_energy(self, smooth: Grey, steps: Steps) -> tuple[Singles, Floats]:
-        """(trials, n) normalised pictures on the grid that is pinned to the plate, and (trials,) ``energy``."""
+    def seen_and_energy(self, smooth: Bytes, steps: Steps) -> tuple[Singles, Floats]:
+        """(trials, n) brightness on the grid that is pinned to the plate, and (trials,) ``energy``."""
         seen = self._seen_at(smooth, steps, slice(None))
-        picture = seen[:, _PICTURE] - seen[:, _PICTURE].mean(axis=1, keepdims=True)
-        picture /= np.linalg.norm(picture, axis=1, keepdims=True) + 1e-3
-        return picture, _edge_energy(seen[:, _EDGES])
+        return seen[:, _PICTURE], _edge_energy(seen[:, _EDGES])
 
-    def energy(self, smooth: Grey, steps: Steps) -> Floats:
+    def energy(self, smooth: Bytes, steps: Steps) -> Floats:
         """(trials,) how well steps in brightness run along the plate's edges, 0..1."""
         return _edge_energy(self._seen_at(smooth, steps, _EDGES))
 
-    def _seen_at(self, smooth: Grey, steps: Steps, points: slice) -> Singles:
+    def _seen_at(self, smooth: Bytes, steps: Steps, points: slice) -> Singles:
         """(trials, points) brightness at the plate's points."""
-        whole = self._whole[steps, points] - np.array(smooth.corner_px, dtype=np.int16)
         part = np.ascontiguousarray(self._part[steps, points])
-        return cast(Singles, cv2.remap(smooth.levels, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        whole = self._whole[steps, points]
+        return cv2.remap(smooth, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
 
     def _grid(self) -> Floats:
         """(n, 3) machine points of the picture, the carriage at rest."""
@@ -140,7 +130,7 @@ class PlateSight:
         An edge shows where at least one of its two faces is turned to the camera (the box is convex).
         """
         machine, eye = self._calibration.machine, self._calibration.eye
-        along = np.linspace(-0.96, 0.96, 36)
+        along = np.linspace(-0.96, 0.96, 18)
         one = np.ones_like(along)
         up, normal = machine.plate_up, machine.plate_normal
         to_eye = eye - (self._centre - 0.15 * machine.rail)
@@ -167,6 +157,12 @@ class PlateSight:
         return np.concatenate(points), np.concatenate(outwards)
 
 
+def normalised(picture: Singles) -> Singles:
+    """(n,) a picture without its mean, of length 1."""
+    centred = picture - picture.mean()
+    return cast(Singles, centred / (np.linalg.norm(centred) + 1e-3))
+
+
 def _edge_energy(seen: Singles) -> Floats:
     """(trials,) from the brightness (trials, points) inside and then outside of the edges.
 
@@ -176,5 +172,5 @@ def _edge_energy(seen: Singles) -> Floats:
     half = seen.shape[1] // 2
     contrast = seen[:, :half] - seen[:, half:]
     contrast /= np.abs(contrast) + HALF_CONTRAST
-    stretches = contrast.reshape(len(seen), -1, STRETCH).mean(axis=2)
-    return cast(Floats, np.abs(stretches).mean(axis=1).astype(np.float64))
+    stretches = np.abs(contrast.reshape(len(seen), -1, STRETCH).sum(axis=2))
+    return cast(Floats, stretches.sum(axis=1, dtype=np.float64) / half)

@@ -69,7 +69,7 @@ RESTS_BELOW_DEG: Final = 60.0
 began at the bottom (ours; a leg shorter than 98 of 100 has 49 at the top before it is known)."""
 PLACEMENT_RANGE: Final = (-0.1, 1.1)
 """Feet beyond the plate's edges are not believed."""
-REFINED: Final = ((20, 1), (60, 2), (math.inf, 6))
+REFINED: Final = ((12, 1), (60, 3), (math.inf, 6))
 """Up to so many frames the shape is refined at each so-manyth: it costs as much as two poses, and moves little."""
 FORGET_AFTER_S: Final = 8.0
 """With nobody in view for so long, the next person is a new one."""
@@ -104,7 +104,6 @@ class PostureEstimator:
         self._extension = Extension()
         self._pose: Floats = POSE_MEAN.copy()
         self._usual: Floats = POSE_MEAN.copy()
-        self._knee_errors_deg: Floats = np.zeros(2)
         self._expected_px: Floats | None = None
         """Where the last fit's legs are seen, see ``PoseFit.seen_px``."""
         self._last_fit_s = -1e9
@@ -149,13 +148,9 @@ class PostureEstimator:
             self._shape.rest_at(carriage_m)
         if not self._extension.knows_top:  # leg and hips are not known so well that the plate's place alone tells
             carriage_error_m = max(carriage_error_m, UNSURE_M)
-        refines = self._shape.frames % next(each for until, each in REFINED if self._shape.frames < until) == 0
-        if refines:
+        if self._shape.frames % next(each for until, each in REFINED if self._shape.frames < until) == 0:
             self._shape.refine(self._bias_m, self._slope_m)
         fit = self._fit.fit_pose(self._shape.shape, self._pose, carriage_m, sights)
-        if refines:  # they change with the shape, hardly with the frame
-            shape = self._shape
-            self._knee_errors_deg = self._fit.knee_errors_deg(shape.shape, shape.covariance, fit, carriage_m)
         self._pose, self._expected_px, self._last_fit_s = fit.pose, fit.seen_px, t_s
         self._least_bent_deg = float(knee_flexion_deg(fit.joints).min())
         self._usual[:2] += SLIDE_SHARE * (fit.pose[:2] - self._usual[:2])
@@ -173,13 +168,12 @@ class PostureEstimator:
         """With left and right as in the last frame, where a camera's landmarks have exchanged them."""
         if self._expected_px is None or t_s - self._last_fit_s > SWAPPED_WITHIN_S:
             return sights, False
-        expected_px = self._expected_px
-        weight = sights.weight**2
-        straight = _apart(expected_px - sights.px, weight)
-        odd = straight > SWAPPED_FROM**2 * np.count_nonzero(weight, axis=(1, 2))
+        expected_px, weight = self._expected_px, sights.weight[..., None]
+        straight = _squares((expected_px - sights.px) * weight)
+        odd = straight > SWAPPED_FROM**2 * (sights.weight > 0).sum(axis=(1, 2))
         if not odd.any():
             return sights, False
-        swap = odd & (_apart(expected_px - sights.px[:, ::-1], weight) * SWAPPED_GAIN**2 < straight)
+        swap = odd & (_squares((expected_px - sights.px[:, ::-1]) * weight) * SWAPPED_GAIN**2 < straight)
         px = np.where(swap[:, None, None, None], sights.px[:, ::-1], sights.px)
         return replace(sights, px=px), bool(swap.any())
 
@@ -282,7 +276,9 @@ class PostureEstimator:
         shape = self._shape
         thigh = float(shape.shape[0])
         valgus = np.degrees(np.sqrt(np.maximum(np.diag(fit.covariance)[2:], 0.0)) / thigh)
-        knee = np.minimum(self._knee_errors_deg, RISEN_ERROR_DEG) if risen else self._knee_errors_deg
+        knee = self._fit.knee_errors_deg(shape.shape, shape.covariance, fit)
+        if risen:
+            knee = np.minimum(knee, RISEN_ERROR_DEG)
         placement = float(np.sqrt(shape.covariance[6, 6])) / self._model.machine.plate_height_m
         return {
             "knee_flexion_left_deg": float(knee[0]),
@@ -294,9 +290,9 @@ class PostureEstimator:
         }
 
 
-def _apart(px: Floats, weight: Floats) -> Floats:
-    """(cameras,) weighted sum of the squares of (cameras, 2, 3, 2) pixels."""
-    return cast(Floats, np.einsum("csji,csji,csj->c", px, px, weight))
+def _squares(of: Floats) -> Floats:
+    """(cameras,) sum of the squares of (cameras, 2, 3, 2)."""
+    return cast(Floats, (of * of).sum(axis=(1, 2, 3)))
 
 
 def _sided(values: Floats, told: NDArray[np.bool_]) -> Sided:

@@ -48,6 +48,7 @@ FEATURES: Final = DIRECTIONS * CELLS**2 + SHADES**2
 LOOKS: Final = 16
 """Numbers that tell roughly how the whole window looks: sums of all features with signs drawn once."""
 _CONTRAST_FLOOR: Final = 8.0
+_SMOOTH: Final = cv2.getGaussianKernel(7, 1.0, cv2.CV_32F)
 
 
 def window_places_m(calibration: Calibration) -> Floats:
@@ -68,32 +69,33 @@ def window_places_m(calibration: Calibration) -> Floats:
     return cast(Floats, centre + up[:, None, None] * upwards + x[None, :, None] * across)
 
 
-def features(picture_bgr: NDArray[np.uint8]) -> Singles:
-    """(FEATURES,) edge directions and shades of a (96, 96, 3) window, free of overall brightness and contrast."""
-    gray = cv2.GaussianBlur(cv2.cvtColor(picture_bgr, cv2.COLOR_BGR2GRAY), (0, 0), 1.0)
-    mean, spread = cv2.meanStdDev(gray)
-    gray = (gray.astype(np.float32) - np.float32(mean.item())) / np.float32(spread.item() + _CONTRAST_FLOOR)
-    right = cv2.Sobel(gray, cv2.CV_32F, 1, 0, ksize=3)
-    down = cv2.Sobel(gray, cv2.CV_32F, 0, 1, ksize=3)
-    strength = np.minimum(cv2.magnitude(right, down), np.float32(1.0)).ravel()
-    direction = cv2.phase(right, down).ravel() * np.float32(DIRECTIONS / np.pi)
+def features(picture: NDArray[np.uint8]) -> Singles:
+    """(FEATURES,) edge directions and shades of a (96, 96) window, free of overall brightness and contrast."""
+    grey = cv2.sepFilter2D(picture, cv2.CV_32F, _SMOOTH, _SMOOTH)
+    mean, spread = cv2.meanStdDev(grey)
+    scale = 1.0 / (spread.item() + _CONTRAST_FLOOR)
+    strength, direction = cv2.cartToPolar(
+        cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=3), cv2.Sobel(grey, cv2.CV_32F, 0, 1, ksize=3)
+    )
+    strength = np.minimum(strength.ravel() * np.float32(scale), np.float32(1.0))
+    direction = direction.ravel() * np.float32(DIRECTIONS / np.pi)
     # Each edge counts for the two directions that it lies between.
-    lower = direction.astype(np.int32)
-    upper_share = strength * (direction - lower)
+    lower = direction.astype(np.intp)
+    upper_share = strength * (direction - lower.astype(np.float32))
     # The direction's remainder by bits (it is a power of two): dividing costs as much as all the rest.
     place = (lower & (DIRECTIONS - 1)) * CELLS**2 + _cell_numbers()
     bins = DIRECTIONS * CELLS**2
     cells = np.bincount(place, strength - upper_share, bins)
     cells += np.roll(np.bincount(place, upper_share, bins), CELLS**2)
-    shades = cv2.resize(gray, (SHADES, SHADES), interpolation=cv2.INTER_AREA) * SHADE_SHARE
+    shades = (cv2.resize(grey, (SHADES, SHADES), interpolation=cv2.INTER_AREA) - mean.item()) * (SHADE_SHARE * scale)
     return np.concatenate([cells / (SIZE // CELLS) ** 2, shades.ravel()]).astype(np.float32)
 
 
 @cache
-def _cell_numbers() -> NDArray[np.int32]:
+def _cell_numbers() -> NDArray[np.intp]:
     """(96 * 96,) the cell of each point of the window, row by row."""
     along = np.arange(SIZE) // (SIZE // CELLS)
-    return np.asarray(along[:, None] * CELLS + along, dtype=np.int32).ravel()
+    return np.asarray(along[:, None] * CELLS + along, dtype=np.intp).ravel()
 
 
 class Window:
@@ -103,20 +105,20 @@ class Window:
         self._view = calibration.view
         if self._view != "oblique":
             px = calibration.project(window_places_m(calibration)).astype(np.float32)
-            self._map_x, self._map_y = np.ascontiguousarray(px[..., 0]), np.ascontiguousarray(px[..., 1])
+            self._map = cv2.convertMaps(px[..., 0], px[..., 1], cv2.CV_16SC2)
 
-    def picture(self, image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(96, 96, 3) the window cut from an image."""
-        cut = cv2.remap(image_bgr, self._map_x, self._map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    def picture(self, grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(96, 96) the window cut from an image (rows, columns)."""
+        cut = cv2.remap(grey, *self._map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(cut, dtype=np.uint8)
 
-    def read(self, image_bgr: NDArray[np.uint8]) -> dict[str, float]:
+    def read(self, grey: NDArray[np.uint8]) -> dict[str, float]:
         """Cues in degrees, up to an additive constant: for each measure one reading, and one (``_bent``) that
         counts in proportion to how far the knees are bent. And ``LOOKS`` without a unit (``_look_``), by which the
         window can be told from the member's own."""
         if self._view == "oblique":
             return {}
-        seen = features(self.picture(image_bgr))
+        seen = features(self.picture(grey))
         out = {f"{self._view}_look_{i}": float(look) for i, look in enumerate(_signs() @ seen)}
         if self._view == "side":
             straight, bent = _weights("side") @ seen

@@ -240,7 +240,10 @@ def judge(state: PostureState, sample: PoseSample, neutral: NeutralProfile | Non
     if unlike.get("side") == "covered":
         knees = Sided(*(None if v is None or v > looks.LOCKED_BELOW_DEG else v for v in (knees.left, knees.right)))
     after = PostureState({k: v for k, v in smooth.items() if v is not None}, sample.t_s, guest)
-    heel = told.get("heel") if "heel_lift" in sample.checks else None
+    checks = sample.checks
+    if neutral is None or unlike.get("side") == "changed":  # heels are told against a neutral alone
+        checks = tuple(measure for measure in checks if measure != "heel_lift")
+    heel = told.get("heel") if "heel_lift" in checks else None
     return after, Posture(
         carriage_m=sample.carriage_m, knee_flexion_deg=knees, hip_flexion_deg=sample.hip_flexion_deg,
         valgus_deg=Sided(told.get("valgus_left"), told.get("valgus_right")) if front else Sided(),
@@ -248,7 +251,7 @@ def judge(state: PostureState, sample: PoseSample, neutral: NeutralProfile | Non
         hip_slide_m=told.get("slide") if side else None, heel_lift_deg=Sided(heel, heel),
         foot_placement=sample.foot_placement,
         standard_error={**sample.standard_error, **reading_errors(neutral, bent, sample.carriage_m)},
-        checks=sample.checks, unlike=unlike,
+        checks=checks, unlike=unlike,
     )  # fmt: skip
 
 

@@ -157,7 +157,8 @@ def pictures(video: Path, window: Window) -> list[NDArray[np.uint8]]:
     """Every frame's window."""
     capture, out = cv2.VideoCapture(str(video)), []
     while capture.grab():
-        out.append(window.picture(np.asarray(capture.retrieve()[1], dtype=np.uint8)))
+        grey = cv2.cvtColor(capture.retrieve()[1], cv2.COLOR_BGR2GRAY)
+        out.append(window.picture(np.asarray(grey, dtype=np.uint8)))
     capture.release()
     return out
 
