@@ -207,7 +207,7 @@ class Faults(Section):
     knee_lockout_deg: Hysteresis = Hysteresis(onset=6.5, release=9)
     """Knee flexion: below ``onset``, released above ``release``."""
     hips_forward_m: Hysteresis = Hysteresis(onset=0.04, release=0.025, dwell_s=0.5)
-    heel_lift_deg: Hysteresis = Hysteresis(onset=8, release=5, dwell_s=0.3)
+    heel_lift_deg: Hysteresis = Hysteresis(onset=8, release=5, dwell_s=0.4)
     fast_drop_s: Annotated[float, Field(gt=0, le=5)] = 0.8
     fast_drop_m_s: Annotated[float, Field(gt=0, le=5)] = 0.8
     partial_depth_deg: Annotated[float, Field(gt=0, le=150)] = 70.0

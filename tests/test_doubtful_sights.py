@@ -134,17 +134,19 @@ def test_the_knee_is_less_sure_near_straight_and_before_the_legs_were_seen_bent(
     assert abs((bent.knee_flexion_deg.left or 0.0) - true) < 3 * bent.standard_error["knee_flexion_left_deg"]
 
 
-def heel_of(lift_m: float, slide_m: float, bent_deg: float = 90.0, step_m: float | None = 0.01) -> float | None:
-    def sample(i: int, lift: float, slide: float) -> PoseSample:
+def heel_of(
+    lift_m: float, slide_m: float, bent_deg: float = 90.0, step_m: float | None = 0.01, deeper_m: float = 0.0
+) -> float | None:
+    def sample(i: int, lift: float, slide: float, deeper_m: float = 0.0) -> PoseSample:
         cues = {"near_ankle_lift": lift, "near_hip_forward": slide}
         cues |= {} if step_m is None else {"near_ankle_step": step_m}
         return PoseSample(
-            i, i / 15, True, (), ("heel_lift",), carriage_m=0.1 + 0.1 * float(np.sin(i / 8)), cues=cues,
+            i, i / 15, True, (), ("heel_lift",), carriage_m=0.1 + 0.1 * float(np.sin(i / 8)) + deeper_m, cues=cues,
             knee_flexion_deg=Sided(bent_deg, bent_deg),
         )  # fmt: skip
 
     neutral = learn_neutral([sample(i, 0.08, 0.02) for i in range(100)])
-    _, posture = judge(PostureState(), sample(200, 0.08 + lift_m, 0.02 + slide_m), neutral)
+    _, posture = judge(PostureState(), sample(201, 0.08 + lift_m, 0.02 + slide_m, deeper_m), neutral)
     return posture.heel_lift_deg.left
 
 
@@ -158,6 +160,11 @@ def test_no_heel_is_told_near_straight_or_while_the_landmarks_lag_behind_the_pla
     assert heel_of(0.03, 0.0, bent_deg=40.0) is None
     assert heel_of(0.03, 0.0, step_m=0.04) is None
     assert heel_of(0.03, 0.0, step_m=None) is None
+
+
+def test_no_heel_is_told_deeper_than_the_neutral_went() -> None:
+    assert heel_of(0.03, 0.0, deeper_m=0.09) == pytest.approx(13.3, abs=0.5)
+    assert heel_of(0.03, 0.0, deeper_m=0.12) is None
 
 
 def test_what_a_camera_saw_before_the_plate_moved_on_is_taken_where_the_plate_was() -> None:

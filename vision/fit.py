@@ -6,6 +6,7 @@ carriage position ("stations", 2 cm apart), which takes out the noise and keeps 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, cast
 
@@ -35,9 +36,12 @@ MEMORY_FRAMES: Final = 25.0
 BIAS_AT_DEG: Final = 50.0
 BIAS_STEP_DEG: Final = 40.0
 TOP_FRAMES: Final = 25
-TOP_FLEXION_DEG: Final = 15.0
-TOP_SD_DEG: Final = 3.5
-"""Lifters rest at the top with knees a little bent (ours, weak): what fixes the leg's length where no knee is seen."""
+TOP_FLEXION_DEG: Final = 15.5
+TOP_SD_DEG: Final = 2.7
+"""Lifters rest at the top with knees a little bent (rendered lifters: 15.7, sd 2.7): what fixes the leg's length where
+no knee is seen."""
+TOP_DOUBT: Final = 2.0
+"""Knees so many standard deviations from the usual count half, and less beyond: some never straighten them (ours)."""
 ALIKE_ERROR_DEG: Final = 1.5
 """Of a knee's flexion, the part that no fit sees: the same in every frame (given clips; bent knees err by 1 to 3)."""
 SHAPE_REACH: Final = 4.0
@@ -176,6 +180,11 @@ def _miss(apart_px: Floats, weight: Floats) -> Floats:
     return cast(Floats, np.sqrt((apart * apart).sum(axis=(0, 2, 3)) / used))
 
 
+def _station(carriage_m: float) -> int:
+    """Beyond ``STATIONS`` or below 0 there is none."""
+    return math.floor(carriage_m / STATION_M) + 5
+
+
 class ShapeFit:
     """The member's shape, refined while the set goes on."""
 
@@ -195,7 +204,7 @@ class ShapeFit:
 
     def add(self, carriage_m: float, sights: Sights) -> None:
         """Average one moment into its station."""
-        at = int(np.floor(carriage_m / STATION_M)) + 5
+        at = _station(carriage_m)
         if not 0 <= at < STATIONS:
             return
         seen = sights.weight > 0
@@ -262,7 +271,9 @@ class ShapeFit:
             return np.zeros((8, 8)), np.zeros(8)
         trials = np.tile(self.shape, (9, 1))
         trials[1:] += _SHAPE_STEP * np.eye(8)
-        joints = self._fit.model.joints(trials, POSE_MEAN, np.array(self._top_m))
+        at = _station(self._top_m)
+        pose = self._poses[at] if 0 <= at < STATIONS and self._used[at] else POSE_MEAN
+        joints = self._fit.model.joints(trials, pose, np.array(self._top_m))
         # By the leg's slack, which goes linearly with lengths where the angle itself does not.
         reach = np.linalg.norm(joints.ankle - joints.hip, axis=-1).mean(axis=-1)
         length = trials[:, 0] + trials[:, 1]
@@ -271,4 +282,5 @@ class ShapeFit:
         sd = np.sin(np.radians(TOP_FLEXION_DEG) / 2) / 2 * np.radians(TOP_SD_DEG)
         value = (slack[0] - wanted) / sd
         slope = (slack[1:] - slack[0]) / _SHAPE_STEP / sd
-        return np.outer(slope, slope), slope * value
+        share = 1.0 / (1.0 + (value / TOP_DOUBT) ** 2)
+        return share * np.outer(slope, slope), share * slope * value

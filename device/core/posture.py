@@ -15,6 +15,7 @@ from typing import Any
 
 from device.core import looks
 from device.core.guest_reference import SHALLOW, GuestReference
+from device.core.heels import heel_deg
 from device.core.looks import Unlike
 from device.core.neutral_curve import DEGREE, Curve, CurveError, fit_curve
 from device.messages import CARRIAGE_CORRECTED, Measure, PoseSample, Sided, View
@@ -44,17 +45,6 @@ FLOOR_DEG = -4.0
 DEEPER = 0.05
 """Share of the neutral's travel; farther down its curve is a guess, and its tangent rises more than backs do."""
 FRONT_LEAST_FLEXION_DEG = 9.0
-ANKLE_TO_BALL_M = 0.13
-"""Assumed."""
-HEEL_LIFT_MOST_DEG = 35.0
-"""More is a landmark that went astray, and not told (ours)."""
-HEEL_FROM_DEG = 60.0
-"""Heels rise where the ankles can bend no more, with bent knees; near straight a landmark's ankle wanders by as much
-(ours; 8 of 14 false ones in 616 clean reps)."""
-HEEL_STEP_M = 0.025
-"""Of a plate that went farther than this between two frames, the landmarks lag behind (ours)."""
-HEEL_SLIDE_M = 0.03
-"""Hips farther forward than this carry the leg, so that its ankle cannot be compared with the neutral's (ours)."""
 
 
 class NeutralError(ValueError):
@@ -172,7 +162,7 @@ def _judged(
             out["lumbar"] = max(out["lumbar"] or 0.0, FLOOR_DEG)
         out |= looks.apart(differences) if tells else looks.kept(state.smooth)
         out["slide"] = differences.get("near_hip_forward")
-        out["heel"] = _heel(sample, differences.get("near_ankle_lift"), out["slide"])
+        out["heel"] = heel_deg(sample, differences.get("near_ankle_lift"), out["slide"], beyond_m)
         if looks.verdicts(state.smooth).get("side") == "changed":
             out |= {"lumbar": own.get("lumbar"), "slide": sample.hip_slide_m, "heel": None}
     for name in READINGS:
@@ -194,16 +184,6 @@ def _against_own(guest: GuestReference, sample: PoseSample, bent: float) -> tupl
     return guest, {name: max(value, FLOOR_DEG) for name, value in passed.items()}
 
 
-def _heel(sample: PoseSample, lift_m: float | None, slide_m: float | None) -> float | None:
-    if lift_m is None or slide_m is None or abs(slide_m) > HEEL_SLIDE_M:
-        return None
-    bent_deg, step_m = sample.knee_flexion_deg.mean, sample.cues.get("near_ankle_step", HEEL_STEP_M)
-    if bent_deg is None or bent_deg < HEEL_FROM_DEG or step_m >= HEEL_STEP_M:
-        return None
-    lift_deg = heel_lift_deg(lift_m)
-    return lift_deg if abs(lift_deg) <= HEEL_LIFT_MOST_DEG else None
-
-
 def reading_errors(neutral: NeutralProfile | None, bent: float, carriage_m: float | None = None) -> dict[str, float]:
     """Standard errors of the contrasted readings (deg): their own, the neutral's scatter, and what it is guessed by."""
     beyond_m = 0.0 if neutral is None or carriage_m is None else max(0.0, carriage_m - neutral.bottom_m)
@@ -216,11 +196,6 @@ def reading_errors(neutral: NeutralProfile | None, bent: float, carriage_m: floa
         guessed = BEYOND_DEG_M.get(name, 0.0) * beyond_m
         out[f"{name}_flexion_deg" if name == "lumbar" else f"{name}_deg"] = math.hypot(own, scatter, guessed)
     return out
-
-
-def heel_lift_deg(lift_m: float) -> float:
-    """Angle of the sole from how far the ankle came off the plate, turning about the ball of the foot."""
-    return math.degrees(math.asin(max(-0.9, min(0.9, lift_m / ANKLE_TO_BALL_M))))
 
 
 def judge(state: PostureState, sample: PoseSample, neutral: NeutralProfile | None) -> tuple[PostureState, Posture]:
