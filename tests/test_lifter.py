@@ -107,3 +107,55 @@ def test_a_plate_beyond_reach_is_told_and_gives_a_straight_leg() -> None:
     joints = model.joints(SHAPE_MEAN, POSE_MEAN, np.array(-0.15))
     assert joints.overreach_m.min() > 0.02
     assert knee_flexion_deg(joints).max() < 3.0
+
+
+@settings(max_examples=30)
+@given(
+    size=sizes,
+    carriage_m=st.floats(-0.05, 0.36),
+    shift=st.tuples(st.floats(-0.04, 0.04), st.floats(-0.04, 0.04)),
+)
+def test_a_legs_slack_changes_with_the_shape_as_it_says(
+    size: tuple[float, float, float, float], carriage_m: float, shift: tuple[float, float]
+) -> None:
+    model = model_of(seen_from(make_machine(), SIDE_EYE, "side"))
+    shape = SHAPE_MEAN.copy()
+    shape[0], shape[1], shape[5], shape[6] = size
+    pose = POSE_MEAN + np.array([*shift, 0.0, 0.0])
+
+    def slack(of: Floats) -> Floats:
+        return model.slack_m(of, model.joints(of, pose, np.array(carriage_m)))[0]
+
+    told = model.slack_m(shape, model.joints(shape, pose, np.array(carriage_m)))[1]
+    for i, step in enumerate(1e-6 * np.eye(8)):
+        assert told[i] == pytest.approx((slack(shape + step) - slack(shape - step)) / 2e-6, abs=1e-5)
+
+
+def test_a_pose_far_from_the_last_frames_is_found_as_well() -> None:
+    """The legs are told where the last step ends, also where it was a large one."""
+    calibration = seen_from(make_machine(), FRONT_EYE, "front")
+    model, fit = model_of(calibration), LegFit(model_of(calibration), calibration.projection[None])
+    pose = POSE_MEAN + np.array([0.0, 0.0, 0.05, -0.03])
+    sights = exact_sights(calibration, model.joints(SHAPE_MEAN, pose, np.array(0.25)))
+    told = fit.fit_pose(SHAPE_MEAN, POSE_MEAN, 0.25, sights, rounds=1)
+    at = fit.seen(SHAPE_MEAN, told.pose, np.array(0.25), sights)
+    assert np.abs(told.seen_px - at.px).max() < 0.01
+    settled = fit.fit_pose(SHAPE_MEAN, POSE_MEAN, 0.25, sights)
+    at = fit.seen(SHAPE_MEAN, settled.pose, np.array(0.25), sights)
+    assert np.abs(settled.seen_px - at.px).max() < 0.2
+
+
+def test_who_never_straightens_the_knees_is_believed() -> None:
+    """The usual resting top, knees bent by 15 degrees, bends nobody's legs who rests far from it."""
+    calibration = seen_from(make_machine(), SIDE_EYE, "side")
+    model, fit = model_of(calibration), LegFit(model_of(calibration), calibration.projection[None])
+    learned = ShapeFit(fit, 1)
+    true = [model.joints(SHAPE_MEAN, POSE_MEAN, np.array(c)) for c in TRAVEL_M]
+    for carriage_m, joints in zip(TRAVEL_M, true, strict=True):
+        learned.add(float(carriage_m), exact_sights(calibration, joints))
+        learned.rest_at(float(TRAVEL_M[0]))
+    for _ in range(60):
+        learned.refine(NO_BIAS, NO_BIAS)
+    at_top = fit.fit_pose(learned.shape, POSE_MEAN, float(TRAVEL_M[0]), exact_sights(calibration, true[0])).joints
+    assert knee_flexion_deg(true[0]).min() > 30.0
+    assert knee_flexion_deg(at_top) == pytest.approx(knee_flexion_deg(true[0]), abs=1.0)
