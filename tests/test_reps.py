@@ -131,6 +131,14 @@ def test_times_range_and_tempo_of_a_rep_are_measured() -> None:
     assert rep.peak_speed_m_s == pytest.approx(math.pi / 2 * 0.25 / 0.9, rel=0.12)
 
 
+def test_a_plate_first_taken_for_far_down_and_put_right_is_no_rep() -> None:
+    """As two cameras do that place it apart at the start: nobody lowers a sled in no time."""
+    start: Track = [(0.0, 0.006), (0.001, 0.182), *((0.05 * i, 0.181) for i in range(1, 8))]
+    start += [(0.05 * i, 0.01 - 0.0005 * min(i, 20)) for i in range(8, 30)]
+    found = shapes([*start, *rep_track(20, [(0.25, 1.2, 1.0)] * 2, offset_s=1.5)])
+    assert [rep.t_start_s for rep in found] == pytest.approx([2.5, 5.4], abs=0.1)
+
+
 def test_a_rep_is_told_as_it_begins_turns_and_ends() -> None:
     kinds = [type(signal) for signal in signals(rep_track(20, [(0.25, 1.2, 1.0)] * 2))]
     assert kinds == [RepBegan, RepBottom, RepShape] * 2

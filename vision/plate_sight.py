@@ -34,7 +34,7 @@ HALF_GAP_M: Final = 0.005
 """Brightness is compared this far inside and outside an edge."""
 HALF_CONTRAST: Final = 15.0
 """Grey levels at which a step counts half."""
-STRETCH: Final = 3
+STRETCH: Final = 6
 """Neighbouring points on an edge (of 36) whose contrast is averaged with its sign."""
 GRID: Final = (14, 18)
 """Rows and columns of the picture pinned to the plate, border included."""
@@ -130,7 +130,7 @@ class PlateSight:
         An edge shows where at least one of its two faces is turned to the camera (the box is convex).
         """
         machine, eye = self._calibration.machine, self._calibration.eye
-        along = np.linspace(-0.96, 0.96, 18)
+        along = np.linspace(-0.96, 0.96, 36)
         one = np.ones_like(along)
         up, normal = machine.plate_up, machine.plate_normal
         to_eye = eye - (self._centre - 0.15 * machine.rail)

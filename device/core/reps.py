@@ -27,7 +27,9 @@ JUMP_M_S = 1.2
 """A position further from the last than this distance, and this speed for the time between, is a jump of the
 tracking and is passed over; one that stays comes within reach as time goes on. A dropped sled does 1 m/s."""
 MIN_REP_S = 0.5
-"""A faster down and up is a jump of the tracking."""
+"""A faster down and up is a jump of the tracking ..."""
+MIN_LOWERING_S = 0.1
+"""... and so is a faster down: a sled that is dropped takes a quarter of a second for a rep's range."""
 STILL_M_S = 0.02
 PRESS_STALLS_S = 0.5
 """A press that got most of the way back and has gained no twentieth of the range since: that was its top."""
@@ -249,7 +251,7 @@ def _finish(tracker: RepTracker) -> tuple[RepTracker, RepSignal | None]:
         phase="top", began=False, top_m=tracker.highest_m, phase_since_s=tracker.t_s, still_since_s=None,
         trace=tracker.trace[-2:], gap_s=0.0,
     )  # fmt: skip
-    if tracker.t_s - start < MIN_REP_S:
+    if tracker.t_s - start < MIN_REP_S or lowered - start < MIN_LOWERING_S:
         return at_top, RepGivenUp()
     travel = tracker.deepest_m - tracker.top_m
     seen = not tracker.knee_used
