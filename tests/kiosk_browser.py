@@ -250,6 +250,7 @@ def fresh_pages(running: Running) -> Iterator[Pages]:
     pages.requests()
     yield pages
     pages.end()
-    assert pages.complaints() == []
+    complaints = pages.complaints()
+    assert complaints == [], complaints
     own = (running.address, "data:", f"blob:{running.address}")
     assert [url for url in pages.requests() if not url.startswith(own)] == []

@@ -83,7 +83,7 @@ def test_the_most_urgent_fault_is_the_warning_and_the_others_are_listed() -> Non
 
 
 def test_coaching_is_given_once_a_rep() -> None:
-    told = lifting(heel=lambda depth: 12.0 if depth > 0.3 else 0.0, foot=0.9).wait(0.6)
+    told = lifting(heel=lambda depth: 12.0 if depth > 0.3 else 0.0, foot=0.9).wait(0.4)
     told.rep()
     assert set(told.alert_kinds) == {"heel_lift", "feet_mismatch"}
     assert [sound for sound in told.heard if sound.startswith("low:")] == ["low:heel_lift"]
