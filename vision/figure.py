@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.messages import Point
-from vision.lifter import Joints, LegModel
+from vision.lifter import SPREAD, Joints, LegModel
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,6 @@ FIGURE: Final = (
 def figure_places(model: LegModel, joints: Joints, trunk: Floats, carriage_m: float) -> dict[str, Point]:
     """Hips, knees, ankles, heels, toes, shoulders, head, and the edges of plate and pad."""
     machine = model.machine
-    outwards = np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])
     shoulders = joints.hip.mean(axis=0) + TRUNK_M * trunk
     plate = model.plate_centre - carriage_m * machine.rail
     half = machine.plate_height_m / 2 * machine.plate_up
@@ -37,8 +36,8 @@ def figure_places(model: LegModel, joints: Joints, trunk: Floats, carriage_m: fl
     heel, toe = (up * machine.plate_up - off * machine.plate_normal for up, off in (HEEL, TOE))
     places = np.concatenate(
         [
-            *(joints.hip, joints.knee, joints.ankle, joints.ankle + heel, joints.ankle + toe + 0.046 * outwards),
-            shoulders + SHOULDER_HALF_WIDTH_M * outwards,
+            *(joints.hip, joints.knee, joints.ankle, joints.ankle + heel, joints.ankle + toe + 0.046 * SPREAD),
+            shoulders + SHOULDER_HALF_WIDTH_M * SPREAD,
             [shoulders + NECK_AND_HEAD_M * (0.9 * trunk + 0.3 * machine.pad_normal)],
             [plate + half, plate - half, pad, pad + 0.8 * machine.pad_up],
         ]

@@ -49,7 +49,7 @@ SHAPE_REACH: Final = 4.0
 SETTLED_M: Final = 4e-3
 """A step of the pose below this ends its fit: the next would be smaller by a magnitude (ours)."""
 MOST_STEP_M: Final = 0.05
-"""Of pose or shape in one round."""
+"""Of the pose in one round: farther its slopes do not hold (ours)."""
 _POSE_STEP: Final = np.array([1e-4, 1e-4, 2e-4, 2e-4])
 _POSE_TRIALS: Final = np.concatenate([np.zeros((1, 4)), np.diag(_POSE_STEP)])
 _POSE_RIDGE: Final = 1e-6 * np.eye(4)
@@ -150,12 +150,12 @@ class LegFit:
             settled = bool(np.abs(step).max() < SETTLED_M)
             if settled:
                 break
-        joints = self.model.joints(shape, pose, carriage)
-        # Where the last step was small its slopes tell what is seen after it.
-        slopes = (seen.px[1:] - seen.px[0]).reshape(4, -1)
-        px = seen.px[0] - ((step / _POSE_STEP) @ slopes).reshape(seen.px[0].shape)
-        if not settled:
+        if settled:  # where the last step was small its slopes tell what is seen after it
+            slopes = (seen.px[1:] - seen.px[0]).reshape(4, -1)
+            px = seen.px[0] - ((step / _POSE_STEP) @ slopes).reshape(seen.px[0].shape)
+        else:
             px = self.seen(shape, pose, carriage, sights).px
+        joints = self.model.joints(shape, pose, carriage)
         return PoseFit(pose, np.asarray(covariance, dtype=np.float64), joints, _miss(px - sights.px, sights.weight), px)
 
     def knee_errors_deg(self, shape: Floats, shape_covariance: Floats, fit: PoseFit) -> Floats:
@@ -263,24 +263,22 @@ class ShapeFit:
         self.shape = np.clip(shape + step, SHAPE_MEAN - SHAPE_REACH * SHAPE_SD, SHAPE_MEAN + SHAPE_REACH * SHAPE_SD)
         self.covariance = cast(Floats, np.linalg.inv(hessian))
         pose_step = -(pose_inverse @ (pose_gradient + step @ mixed)[..., None])[..., 0]
-        self._poses[used] = poses + np.clip(pose_step, -0.05, 0.05)
+        self._poses[used] = poses + np.clip(pose_step, -MOST_STEP_M, MOST_STEP_M)
 
     def _top_prior(self) -> tuple[Floats, Floats]:
         """Pulls the knees' flexion at the resting top towards what is usual."""
         if self._top_m is None:
             return np.zeros((8, 8)), np.zeros(8)
-        trials = np.tile(self.shape, (9, 1))
-        trials[1:] += _SHAPE_STEP * np.eye(8)
         at = _station(self._top_m)
         pose = self._poses[at] if 0 <= at < STATIONS and self._used[at] else POSE_MEAN
-        joints = self._fit.model.joints(trials, pose, np.array(self._top_m))
-        # By the leg's slack, which goes linearly with lengths where the angle itself does not.
-        reach = np.linalg.norm(joints.ankle - joints.hip, axis=-1).mean(axis=-1)
-        length = trials[:, 0] + trials[:, 1]
-        slack = 1.0 - reach / length
+        model = self._fit.model
+        each_m, slopes = model.slack_m(self.shape, model.joints(self.shape, pose, np.array(self._top_m)))
+        # By the leg's slack, as a share of it, which goes linearly with lengths where the angle itself does not.
+        leg_m = self.shape[0] + self.shape[1]
+        slack, by_shape = each_m.mean() / leg_m, slopes.mean(axis=1) / leg_m
+        by_shape[:2] -= slack / leg_m
         wanted = 1.0 - np.cos(np.radians(TOP_FLEXION_DEG) / 2)
         sd = np.sin(np.radians(TOP_FLEXION_DEG) / 2) / 2 * np.radians(TOP_SD_DEG)
-        value = (slack[0] - wanted) / sd
-        slope = (slack[1:] - slack[0]) / _SHAPE_STEP / sd
+        value, slope = (slack - wanted) / sd, by_shape / sd
         share = 1.0 / (1.0 + (value / TOP_DOUBT) ** 2)
         return share * np.outer(slope, slope), share * slope * value

@@ -32,6 +32,7 @@ STATION_M: Final = 0.03
 LAST_SHARE: Final = 0.3
 """Of the last frame's picture in comparing, where one is kept: it alone would drift."""
 GOOD_MATCH: Final = 0.8
+"""A picture that matches so well is learned from, and found without looking farther (ours)."""
 NEW_SHARE: Final = 0.05
 """Of a picture that matches well, in the one kept for its stretch: follows the light."""
 WEIGHINGS: Final = 8
